@@ -1,0 +1,1 @@
+"""The test suite mirrors the packages; see README.md for how to run it."""

@@ -1,0 +1,1 @@
+"""Oracles that import nothing of the project."""
