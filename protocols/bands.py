@@ -1,0 +1,161 @@
+"""Bands: consecutive bins, merged until every band may be published.
+
+All choices are deterministic functions of integers, so that every trustee arrives at the same
+certificate. Among the partitions with the most bands, the one is taken whose cuts lie nearest the
+10, 25, 50, 75 and 90 percentiles of the members (SPEC.md section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from protocols.plan_terms import Direction, Policy
+from protocols.policy import Histogram, Violation, check_cell, merge
+
+PERCENTILES = (10, 25, 50, 75, 90)
+
+
+@dataclass(frozen=True)
+class BinRange:
+    """Bins ``first .. end - 1`` and how many members they hold."""
+
+    first: int
+    end: int
+    members: int
+
+
+@dataclass(frozen=True)
+class BandDecision:
+    """The bands, or, when even the whole cohort fails, none and what it fails."""
+
+    bands: tuple[BinRange, ...]
+    violations: tuple[Violation, ...]
+
+
+def tentative_bands(counts: Sequence[int], policy: Policy) -> tuple[BinRange, ...]:
+    """Ranges of at least k members each, covering all bins; empty when there are fewer than k.
+
+    Neighbouring empty bins go to the range above them, except at the top.
+
+    :param counts: members in each bin, in the order of the indicator.
+    """
+    filled = [index for index, members in enumerate(counts) if members]
+    if sum(counts) < policy.minimum_cohort:
+        return ()
+    cuts = [0, *(index + 1 for index in filled[:-1]), len(counts)]
+    cells = [BinRange(a, b, sum(counts[a:b])) for a, b in pairwise(cuts)]
+    return _partition(cells, lambda first, end: _members(cells[first:end]) >= policy.minimum_cohort)
+
+
+def decide_bands(
+    tentative: Sequence[BinRange],
+    histograms: Sequence[Mapping[str, Histogram]],
+    policy: Policy,
+) -> BandDecision:
+    """Merge tentative bands until each passes the policy for every measure and guard.
+
+    :param histograms: for each tentative band, its size-class counts by measure.
+    """
+
+    def publishable(first: int, end: int) -> bool:
+        return not check_cell(merge(histograms[first:end]), policy)
+
+    bands = _partition(tentative, publishable)
+    if bands:
+        return BandDecision(bands, ())
+    return BandDecision((), check_cell(merge(histograms), policy))
+
+
+def _partition(
+    cells: Sequence[BinRange], allowed: Callable[[int, int], bool]
+) -> tuple[BinRange, ...]:
+    """The best partition of ``cells`` into allowed runs, by dynamic programming; () if none.
+
+    Best: most runs, then the smallest total distance from each percentile to its nearest cut, then
+    the earliest cuts.
+    """
+    after = list(accumulate((cell.members for cell in cells), initial=0))
+    best: list[_Plan | None] = [_Plan(0, 0, ())] + [None] * len(cells)
+    for end in range(1, len(cells) + 1):
+        for first in range(end):
+            before = best[first]
+            if before is None or not allowed(first, end):
+                continue
+            gained = _percentile_cost(after[first], after[end], after[-1])
+            candidate = _Plan(before.runs + 1, before.cost + gained, (*before.cuts, end))
+            held = best[end]
+            if held is None or candidate.rank() < held.rank():
+                best[end] = candidate
+    final = best[-1]
+    if final is None or not final.runs:
+        return ()
+    return tuple(
+        BinRange(cells[a].first, cells[b - 1].end, _members(cells[a:b]))
+        for a, b in pairwise((0, *final.cuts))
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A partition of the first cells: number of runs, percentile cost, ends of the runs."""
+
+    runs: int
+    cost: int
+    cuts: tuple[int, ...]
+
+    def rank(self) -> tuple[int, int, tuple[int, ...]]:
+        return (-self.runs, self.cost, self.cuts)
+
+
+def _percentile_cost(start: int, end: int, total: int) -> int:
+    """Distance to the nearer end, in hundredths of a member, of the percentiles inside a run."""
+    cost = 0
+    for percentile in PERCENTILES:
+        position = percentile * total
+        if 100 * start <= position < 100 * end:
+            cost += min(position - 100 * start, 100 * end - position)
+    return cost
+
+
+def _members(cells: Sequence[BinRange]) -> int:
+    return sum(cell.members for cell in cells)
+
+
+@dataclass(frozen=True)
+class CutPoint:
+    """The cut nearest a target share: ``below`` of ``members`` lie under edge ``edge``."""
+
+    target: int
+    edge: int
+    below: int
+
+
+def cut_points(
+    bands: Sequence[BinRange], targets: Sequence[int] = (25, 50, 75)
+) -> tuple[CutPoint, ...]:
+    """For each target percentile the published cut nearest it; none when there is one band."""
+    total = _members(bands)
+    below = accumulate(band.members for band in bands[:-1])
+    cuts = list(zip((band.first for band in bands[1:]), below, strict=True))
+    return tuple(
+        CutPoint(target, *min(cuts, key=lambda cut: abs(100 * cut[1] - target * total)))
+        for target in targets
+        if cuts
+    )
+
+
+def best_bands(
+    bands: Sequence[BinRange], direction: Direction, percent: int = 10
+) -> tuple[int, ...]:
+    """The indexes of the best bands whose share of the members is nearest ``percent``.
+
+    At least one band; on a tie the smaller set. The caller publishes the real share.
+    """
+    order = range(len(bands) - 1, -1, -1) if direction is Direction.HIGHER else range(len(bands))
+    total = _members(bands)
+    running = accumulate(bands[index].members for index in order)
+    distances = [abs(100 * members - percent * total) for members in running]
+    count = distances.index(min(distances)) + 1
+    return tuple(sorted(list(order)[:count]))

@@ -1,0 +1,273 @@
+"""From opened counts and classes to a band certificate: what may be opened, and why the rest not.
+
+Every function is pure and deterministic: each trustee runs them on what it opened and all arrive at
+the same bytes, which q of them sign. The certificate holds band edges, band counts and reasons, but
+no class. SPEC.md section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+from protocols.bands import BinRange, decide_bands, tentative_bands
+from protocols.ceremony import Ceremony
+from protocols.errors import MalformedMessage, OpeningInconsistent, PlanError
+from protocols.hashing import domain_hash
+from protocols.layout import Layout
+from protocols.plan import Level, Plan
+from protocols.policy import Histogram, check_measure
+from protocols.quorum import agreed, open_vote
+from protocols.wire import messages_pb2 as pb
+from protocols.wire.codec import decode, encode
+
+KIND = "certificate"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Opened bin counts of every ranked indicator, and the tentative bands of the sums ranking."""
+
+    members: int
+    by_indicator: Mapping[str, tuple[int, ...]]
+    tentative: tuple[BinRange, ...]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Opened size-class counts: of each tentative band, and of the cohort-level measures."""
+
+    bands: tuple[Mapping[str, Histogram], ...]
+    cohort: Mapping[str, Histogram]
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """The bands of one ranked indicator."""
+
+    indicator: str
+    bands: tuple[BinRange, ...]
+
+
+@dataclass(frozen=True)
+class BandCertificate:
+    """What q trustees allow to be opened. ``withheld`` is empty unless the whole cohort is."""
+
+    plan_hash: bytes
+    statement_hash: bytes
+    members: int
+    withheld: str = ""
+    rankings: tuple[RankingResult, ...] = ()
+    cohort_measures: tuple[str, ...] = ()
+    withheld_measures: Mapping[str, str] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The payload that trustees sign."""
+        return encode(
+            pb.BandCertificate(
+                plan_hash=self.plan_hash,
+                statement_hash=self.statement_hash,
+                members=self.members,
+                withheld=self.withheld,
+                rankings=[
+                    pb.Ranking(
+                        indicator=ranking.indicator,
+                        bands=[
+                            pb.Band(first_bin=b.first, end_bin=b.end, members=b.members)
+                            for b in ranking.bands
+                        ],
+                    )
+                    for ranking in self.rankings
+                ],
+                cohort_measures=self.cohort_measures,
+                withheld_measures=[
+                    pb.Withheld(measure=name, reason=reason)
+                    for name, reason in self.withheld_measures.items()
+                ],
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> BandCertificate:
+        """Decode; whether it fits the plan is :func:`check_form`'s business."""
+        message = decode(pb.BandCertificate, data)
+        certificate = cls(
+            message.plan_hash,
+            message.statement_hash,
+            message.members,
+            message.withheld,
+            tuple(
+                RankingResult(
+                    ranking.indicator,
+                    tuple(BinRange(b.first_bin, b.end_bin, b.members) for b in ranking.bands),
+                )
+                for ranking in message.rankings
+            ),
+            tuple(message.cohort_measures),
+            {w.measure: w.reason for w in message.withheld_measures},
+        )
+        if certificate.to_bytes() != data:
+            raise MalformedMessage("band certificate: a measure is withheld twice")
+        return certificate
+
+    @cached_property
+    def hash(self) -> bytes:
+        """How share sets and the release refer to it."""
+        return domain_hash("cefed/certificate/v1", self.to_bytes())
+
+    def ranking(self, indicator: str) -> tuple[BinRange, ...]:
+        """The bands of ``indicator``; empty if it has none."""
+        return next((r.bands for r in self.rankings if r.indicator == indicator), ())
+
+
+def read_counts(plan: Plan, layout: Layout, opened: Mapping[str, int], members: int) -> Counts:
+    """Decode the opened N and form tentative bands.
+
+    :param opened: plaintexts by opening label, for ``layout.count_labels()``.
+    :param members: how many contributions the closing statement includes.
+    :raises OpeningInconsistent: a ranking does not count every member once.
+    """
+    counts = {i.name: layout.decode_counts(i.name, opened) for i in plan.ranked_indicators}
+    for name, bins in counts.items():
+        if sum(bins) != members:
+            raise OpeningInconsistent(
+                f"the bins of {name} hold {sum(bins)} members, {members} took part: "
+                "a contribution is not one-hot"
+            )
+    ranked = plan.sums_indicator
+    bands = tentative_bands(counts[ranked.name], plan.policy) if ranked else ()
+    return Counts(members, counts, bands)
+
+
+def class_labels(layout: Layout, counts: Counts) -> list[str]:
+    """What is opened next: the classes of each tentative band, and those of the cohort."""
+    labels = [x for band in counts.tentative for x in layout.class_labels(band.first, band.end)]
+    return labels + layout.cohort_class_labels()
+
+
+def read_classes(layout: Layout, counts: Counts, opened: Mapping[str, int]) -> Classes:
+    """Decode the opened K. :raises OpeningInconsistent: a measure is not classed once a member."""
+    bands = tuple(
+        layout.decode_classes(Level.BAND, layout.class_labels(band.first, band.end), opened)
+        for band in counts.tentative
+    )
+    cohort = layout.decode_classes(Level.COHORT, layout.cohort_class_labels(), opened)
+    cells = [(b.members, h) for b, h in zip(counts.tentative, bands, strict=True)]
+    for members, histograms in [*cells, (counts.members, cohort)]:
+        for measure, histogram in histograms.items():
+            if sum(histogram) != members:
+                raise OpeningInconsistent(
+                    f"the classes of {measure} do not count every member once: "
+                    "a contribution is not one-hot"
+                )
+    return Classes(bands, cohort)
+
+
+def certify(
+    plan: Plan, layout: Layout, statement_hash: bytes, counts: Counts, classes: Classes
+) -> BandCertificate:
+    """Apply the policy. Run by each trustee; all arrive at the same certificate."""
+    rankings: list[RankingResult] = []
+    for indicator in plan.ranked_indicators:
+        if indicator == plan.sums_indicator:
+            decision = decide_bands(counts.tentative, classes.bands, plan.policy)
+            if not decision.bands:
+                reasons = "; ".join(v.text for v in decision.violations)
+                return withhold(
+                    plan, statement_hash, counts.members, f"even as one band: {reasons}"
+                )
+            rankings.append(RankingResult(indicator.name, decision.bands))
+        else:
+            bands = tentative_bands(counts.by_indicator[indicator.name], plan.policy)
+            rankings.append(RankingResult(indicator.name, bands))
+    withheld = _withheld_measures(plan, classes.cohort)
+    allowed = [m.name for m in plan.measures_at(Level.COHORT, published=True)]
+    return BandCertificate(
+        plan.hash,
+        statement_hash,
+        counts.members,
+        rankings=tuple(rankings),
+        cohort_measures=tuple(name for name in allowed if name not in withheld),
+        withheld_measures=withheld,
+    )
+
+
+def withhold(plan: Plan, statement_hash: bytes, members: int, reason: str) -> BandCertificate:
+    """The certificate of a cohort about which nothing is published."""
+    return BandCertificate(plan.hash, statement_hash, members, withheld=reason)
+
+
+def tally(votes: Iterable[bytes], plan: Plan, ceremony: Ceremony) -> BandCertificate:
+    """The certificate that q trustees signed, checked for form.
+
+    :raises QuorumMissing: fewer than q distinct trustees agree.
+    """
+    opened = (open_vote(data, KIND, ceremony) for data in votes)
+    payload = agreed(((who, vote.payload) for who, vote in opened), ceremony, "band certificate")
+    certificate = BandCertificate.from_bytes(payload)
+    check_form(certificate, plan)
+    return certificate
+
+
+def check_form(certificate: BandCertificate, plan: Plan) -> None:
+    """What anyone can check of a certificate without the classes.
+
+    :raises PlanError: it is for another plan. :raises OpeningInconsistent: bands that do not cover
+        the bins, hold fewer than k, or do not add up; measures that do not exist.
+    """
+    if certificate.plan_hash != plan.hash:
+        raise PlanError("the band certificate belongs to another plan")
+    if certificate.withheld:
+        if certificate.rankings or certificate.cohort_measures or certificate.withheld_measures:
+            raise OpeningInconsistent("a withheld cohort has nothing to publish")
+        return
+    expected = [i.name for i in plan.ranked_indicators]
+    if [r.indicator for r in certificate.rankings] != expected:
+        raise OpeningInconsistent("the certificate does not decide exactly the plan's rankings")
+    for indicator, ranking in zip(plan.ranked_indicators, certificate.rankings, strict=True):
+        _check_bands(ranking, indicator.bins, certificate.members, plan.policy.minimum_cohort)
+    published = [m.name for m in plan.measures_at(Level.COHORT, published=True)]
+    decided = [*certificate.cohort_measures, *certificate.withheld_measures]
+    if sorted(decided) != sorted(published):
+        raise OpeningInconsistent("the certificate does not decide every cohort-level measure once")
+    allowed = [name for name in published if name in certificate.cohort_measures]
+    if list(certificate.cohort_measures) != allowed:
+        raise OpeningInconsistent("the certificate lists cohort-level measures out of order")
+
+
+def sum_labels(plan: Plan, layout: Layout, certificate: BandCertificate) -> list[str]:
+    """Exactly what may be opened under ``certificate``, in order."""
+    if certificate.withheld:
+        return []
+    ranked = plan.sums_indicator
+    bands = certificate.ranking(ranked.name) if ranked else ()
+    labels = [x for band in bands for x in layout.sum_labels(band.first, band.end)]
+    for measure in certificate.cohort_measures:
+        labels += layout.cohort_sum_labels(measure)
+    return labels
+
+
+def _withheld_measures(plan: Plan, cohort: Mapping[str, Histogram]) -> dict[str, str]:
+    """Cohort-level measures that fail the policy, or whose guard does, with the reason."""
+    withheld: dict[str, str] = {}
+    for measure in plan.measures_at(Level.COHORT):
+        violation = check_measure(measure.name, cohort[measure.name], plan.policy)
+        if violation is not None:
+            for name in (measure.name,) if measure.published else measure.protects:
+                withheld.setdefault(name, violation.text)
+    return dict(sorted(withheld.items()))
+
+
+def _check_bands(ranking: RankingResult, bins: int, members: int, minimum: int) -> None:
+    bands = ranking.bands
+    what = f"the bands of {ranking.indicator}"
+    if not bands or bands[0].first != 0 or bands[-1].end != bins:
+        raise OpeningInconsistent(f"{what} do not cover all bins")
+    if any(a.end != b.first for a, b in pairwise(bands)) or any(b.first >= b.end for b in bands):
+        raise OpeningInconsistent(f"{what} overlap or leave a gap")
+    if any(band.members < minimum for band in bands):
+        raise OpeningInconsistent(f"{what} include one of fewer than {minimum} members")
+    if sum(band.members for band in bands) != members:
+        raise OpeningInconsistent(f"{what} do not add up to the members who took part")

@@ -1,0 +1,137 @@
+"""Closing a round: the list of what is counted, certified by q trustees before anything is opened.
+
+The coordinator proposes an inclusion list (:func:`propose`). Each trustee reads the contributions,
+checks every one itself (:func:`recompute`) and signs what it found (:func:`vote`), once a round.
+With ``2q - n >= t`` no two different statements of a round can both reach q votes unless t trustees
+are corrupt. SPEC.md section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from protocols.aggregate import Aggregates, aggregate
+from protocols.ceremony import Ceremony
+from protocols.contribution import Contribution, SeenCiphertexts, read, verify_proof
+from protocols.errors import PlanError, PolicyRefusal, TranscriptBroken
+from protocols.hashing import domain_hash
+from protocols.layout import Layout
+from protocols.paillier import encryptor_for
+from protocols.plan import Plan
+from protocols.quorum import agreed, open_vote
+from protocols.roster import Roster
+from protocols.signing import SigningKey, statement_hash
+from protocols.wire import messages_pb2 as pb
+from protocols.wire.codec import decode, encode
+
+
+@dataclass(frozen=True)
+class ClosingStatement:
+    """Plan, inclusion list (statement hashes, ascending) and the aggregates' hash."""
+
+    plan_hash: bytes
+    included: tuple[bytes, ...]
+    aggregates_hash: bytes
+
+    def to_bytes(self) -> bytes:
+        """The bytes on which q trustees must agree."""
+        return encode(
+            pb.ClosingStatement(
+                plan_hash=self.plan_hash,
+                included=list(self.included),
+                aggregates_hash=self.aggregates_hash,
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ClosingStatement:
+        """Decode canonical bytes."""
+        message = decode(pb.ClosingStatement, data)
+        return cls(message.plan_hash, tuple(message.included), message.aggregates_hash)
+
+    @property
+    def hash(self) -> bytes:
+        """How certificates and share sets refer to this statement."""
+        return domain_hash("cefed/closing/v1", self.to_bytes())
+
+
+def propose(plan: Plan, included: Iterable[bytes], coordinator: SigningKey) -> bytes:
+    """The coordinator's signed inclusion list."""
+    message = pb.Close(plan_hash=plan.hash, included=sorted(included))
+    return coordinator.sign("close", encode(message))
+
+
+def read_proposal(payload: bytes, plan: Plan) -> tuple[bytes, ...]:
+    """The inclusion list of a ``close`` statement's payload; ascending and without repetition."""
+    message = decode(pb.Close, payload)
+    if message.plan_hash != plan.hash:
+        raise PlanError("the inclusion list belongs to another plan")
+    included = tuple(message.included)
+    if list(included) != sorted(set(included)):
+        raise TranscriptBroken("the inclusion list is unsorted or repeats a contribution")
+    return included
+
+
+def recompute(
+    plan: Plan,
+    layout: Layout,
+    roster: Roster,
+    ceremony: Ceremony,
+    contributions: Iterable[bytes],
+    included: tuple[bytes, ...],
+) -> tuple[Aggregates, list[Contribution]]:
+    """Check every listed contribution from its signed bytes and multiply them.
+
+    Run by each trustee and by every verifier. The expensive part of a round: about 0.3 ms a
+    ciphertext at 3072 bits.
+
+    :raises ProtocolError: a listed contribution is missing, or the first defect found in one.
+    """
+    wanted = set(included)
+    by_hash = {h: data for data in contributions if (h := statement_hash(data)) in wanted}
+    missing = wanted - by_hash.keys()
+    if missing:
+        raise TranscriptBroken(f"{len(missing)} listed contributions are not in the transcript")
+    key = ceremony.key.public
+    seen = SeenCiphertexts()
+    accepted: list[Contribution] = []
+    for digest in included:
+        contribution = read(by_hash[digest], plan, layout, roster, key)
+        seen.add(contribution)
+        verify_proof(contribution, encryptor_for(key))
+        accepted.append(contribution)
+    return aggregate(layout, key, accepted), accepted
+
+
+def check_cohort_size(plan: Plan, roster: Roster, included: Iterable[Contribution]) -> str | None:
+    """None if enough corporate groups take part, else the reason to withhold the cohort."""
+    groups = roster.groups_of(contribution.member for contribution in included)
+    needed = plan.policy.minimum_cohort
+    if groups >= needed:
+        return None
+    return f"fewer than {needed} enterprises took part"
+
+
+def vote(statement: ClosingStatement, ledger_head: bytes, trustee: SigningKey) -> bytes:
+    """A trustee's signed vote for ``statement``; its ledger allows one a round."""
+    message = pb.ClosingVote(statement=statement.to_bytes(), ledger_head=ledger_head)
+    return trustee.sign("closing", encode(message))
+
+
+def tally(votes: Iterable[bytes], plan: Plan, ceremony: Ceremony) -> ClosingStatement:
+    """The closing statement that q trustees signed.
+
+    :raises QuorumMissing: fewer than q distinct trustees agree.
+    :raises PolicyRefusal: the agreed statement belongs to another plan.
+    """
+    opened = (open_vote(data, "closing", ceremony) for data in votes)
+    content = agreed(
+        ((who, decode(pb.ClosingVote, vote.payload).statement) for who, vote in opened),
+        ceremony,
+        "closing statement",
+    )
+    statement = ClosingStatement.from_bytes(content)
+    if statement.plan_hash != plan.hash:
+        raise PolicyRefusal("the closing statement belongs to another plan")
+    return statement

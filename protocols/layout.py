@@ -1,0 +1,212 @@
+"""Which plaintext slot means what: the order of a contribution and of what may be opened.
+
+A contribution's ciphertexts have *labels* in a fixed order: ``N/<indicator>#c``, then ``K/<bin>#c``
+and ``V/<bin>#c`` for every bin, then ``KC#c`` and ``VC/<measure>#c``, with c the chunk. What is
+opened has *opening labels*: those of N, KC and VC as they are, and ``K/[first:end]#c`` or
+``V/[first:end]#c`` for the product over a range of bins. SPEC.md section 4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from protocols.bins import bin_of
+from protocols.encoding import size_class
+from protocols.errors import BoundExceeded, ContributionRefused, OpeningInconsistent
+from protocols.packing import Packing
+from protocols.plan import Level, Measure, Plan
+
+_RANGE = re.compile(
+    r"(?P<kind>[KV])/\[(?P<first>\d{1,2}):(?P<end>\d{1,2})\]#(?P<chunk>\d{1,3})", re.ASCII
+)
+
+
+class Layout:
+    """The layout of a plan for one modulus length; equal for every party that holds the plan."""
+
+    def __init__(self, plan: Plan, modulus_bits: int) -> None:
+        """:raises PlanError: if a measure has no room for its sum in one plaintext."""
+        self.plan = plan
+        self.modulus_bits = modulus_bits
+        self.bins = plan.sums_indicator.bins if plan.sums_indicator else 0
+        self._classed = {level: plan.measures_at(level) for level in Level}
+        self._summed = plan.measures_at(Level.BAND, published=True)
+        self._counts = {i.name: self._one_hot(i.bins) for i in plan.ranked_indicators}
+        self._classes = {
+            level: self._one_hot(sum(m.classes for m in measures)) if measures else None
+            for level, measures in self._classed.items()
+        }
+        self._sums = self._packing([m.bound for m in self._summed]) if self._summed else None
+        self._single = {
+            m.name: self._packing([m.bound]) for m in plan.measures_at(Level.COHORT, published=True)
+        }
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """One label a ciphertext, in the order of a contribution."""
+        names = self.count_labels()
+        for index in range(self.bins):
+            names += _chunks(f"K/{index}", self._classes[Level.BAND])
+            names += _chunks(f"V/{index}", self._sums)
+        names += self.cohort_class_labels()
+        for name in self._single:
+            names += self.cohort_sum_labels(name)
+        return tuple(names)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {label: index for index, label in enumerate(self.labels)}
+
+    def count_labels(self) -> list[str]:
+        """What is opened first: the bin counts of every ranked indicator."""
+        return [x for name, packing in self._counts.items() for x in _chunks(f"N/{name}", packing)]
+
+    def class_labels(self, first: int, end: int) -> list[str]:
+        """The size classes of the members in bins ``first .. end - 1``."""
+        return _chunks(f"K/[{first}:{end}]", self._classes[Level.BAND])
+
+    def sum_labels(self, first: int, end: int) -> list[str]:
+        """The sums of the band-level measures over bins ``first .. end - 1``."""
+        return _chunks(f"V/[{first}:{end}]", self._sums)
+
+    def cohort_class_labels(self) -> list[str]:
+        """The size classes of the cohort-level measures and guards."""
+        return _chunks("KC", self._classes[Level.COHORT])
+
+    def cohort_sum_labels(self, measure: str) -> list[str]:
+        """The sum of one cohort-level measure."""
+        return _chunks(f"VC/{measure}", self._single[measure])
+
+    def factors(self, label: str) -> list[int]:
+        """The positions whose product opening label ``label`` stands for.
+
+        :raises OpeningInconsistent: for anything but a canonical opening label of this layout.
+        """
+        if not label.startswith(("K/", "V/")):
+            if label not in self._index:
+                raise OpeningInconsistent(f"{label[:60]!r} is not an aggregate of this plan")
+            return [self._index[label]]
+        match = _RANGE.fullmatch(label)
+        if match is None:
+            raise OpeningInconsistent(f"{label[:60]!r} is not a range of bins")
+        kind, first, end = match["kind"], int(match["first"]), int(match["end"])
+        chunk = match["chunk"]
+        if label != f"{kind}/[{first}:{end}]#{chunk}" or not 0 <= first < end <= self.bins:
+            raise OpeningInconsistent(f"{label[:60]!r} is not a range of bins of this plan")
+        names = [f"{kind}/{index}#{chunk}" for index in range(first, end)]
+        if names[0] not in self._index:
+            raise OpeningInconsistent(f"{label[:60]!r} names a chunk that does not exist")
+        return [self._index[name] for name in names]
+
+    def encode(self, measures: Mapping[str, int]) -> tuple[int, ...]:
+        """A member's plaintexts, one a label. Run on the private side only.
+
+        :param measures: an integer for every measure of the plan, guards included.
+        :raises ContributionRefused: a measure is missing or no integer, or the denominator of a
+            ranked indicator is zero.
+        :raises BoundExceeded: a value outside minimum..bound.
+        """
+        values = {m.name: _checked(m, measures) for m in self.plan.measures}
+        bins = self.bins_of(values)
+        plaintexts: list[int] = []
+        for name, packing in self._counts.items():
+            plaintexts += packing.pack(_unit_vector(len(packing.slot_bounds), bins[name]))
+        own = bins[self.plan.sums_indicator.name] if self.plan.sums_indicator else None
+        for index in range(self.bins):
+            plaintexts += self._encode_classes(Level.BAND, values, empty=index != own)
+            plaintexts += self._encode_sums(values, empty=index != own)
+        plaintexts += self._encode_classes(Level.COHORT, values, empty=False)
+        for name, packing in self._single.items():
+            plaintexts += packing.pack([values[name]])
+        return tuple(plaintexts)
+
+    def bins_of(self, measures: Mapping[str, int]) -> dict[str, int]:
+        """The member's bin in each ranking. :raises ContributionRefused: a denominator is zero."""
+        bins = {}
+        for indicator in self.plan.ranked_indicators:
+            denominator = measures[indicator.denominator]
+            if denominator == 0:
+                raise ContributionRefused(
+                    f"{indicator.denominator} is zero, so {indicator.name} is not defined: "
+                    "the enterprise cannot take part in this ranking"
+                )
+            bins[indicator.name] = bin_of(
+                measures[indicator.numerator], denominator, indicator.edges
+            )
+        return bins
+
+    def decode_counts(self, indicator: str, plaintexts: Mapping[str, int]) -> tuple[int, ...]:
+        """Members in each bin of ``indicator``, from the opened plaintexts by opening label."""
+        packing = self._counts[indicator]
+        return packing.unpack([plaintexts[x] for x in _chunks(f"N/{indicator}", packing)])
+
+    def decode_classes(
+        self, level: Level, labels: Sequence[str], plaintexts: Mapping[str, int]
+    ) -> dict[str, tuple[int, ...]]:
+        """Size-class counts by measure, guards included; empty if the level has no measures."""
+        packing = self._classes[level]
+        if packing is None:
+            return {}
+        slots = packing.unpack([plaintexts[label] for label in labels])
+        histograms, start = {}, 0
+        for measure in self._classed[level]:
+            histograms[measure.name] = slots[start : start + measure.classes]
+            start += measure.classes
+        return histograms
+
+    def decode_sums(self, labels: Sequence[str], plaintexts: Mapping[str, int]) -> dict[str, int]:
+        """The sums of the band-level measures over one band."""
+        if self._sums is None:
+            return {}
+        sums = self._sums.unpack([plaintexts[label] for label in labels])
+        return {m.name: value for m, value in zip(self._summed, sums, strict=True)}
+
+    def decode_cohort_sum(self, measure: str, plaintexts: Mapping[str, int]) -> int:
+        """The sum of one cohort-level measure."""
+        labels = self.cohort_sum_labels(measure)
+        return self._single[measure].unpack([plaintexts[label] for label in labels])[0]
+
+    def _packing(self, bounds: Sequence[int]) -> Packing:
+        return Packing(tuple(bounds), self.plan.participants, self.modulus_bits - 1)
+
+    def _one_hot(self, slots: int) -> Packing:
+        return self._packing([1] * slots)
+
+    def _encode_classes(
+        self, level: Level, values: Mapping[str, int], *, empty: bool
+    ) -> tuple[int, ...]:
+        packing = self._classes[level]
+        if packing is None:
+            return ()
+        slots: list[int] = []
+        for measure in self._classed[level]:
+            hot = None if empty else size_class(values[measure.name])
+            slots += _unit_vector(measure.classes, hot)
+        return packing.pack(slots)
+
+    def _encode_sums(self, values: Mapping[str, int], *, empty: bool) -> tuple[int, ...]:
+        if self._sums is None:
+            return ()
+        return self._sums.pack([0 if empty else values[m.name] for m in self._summed])
+
+
+def _chunks(section: str, packing: Packing | None) -> list[str]:
+    return [f"{section}#{chunk}" for chunk in range(packing.chunks)] if packing else []
+
+
+def _unit_vector(length: int, hot: int | None) -> list[int]:
+    return [int(index == hot) for index in range(length)]
+
+
+def _checked(measure: Measure, measures: Mapping[str, int]) -> int:
+    value = measures.get(measure.name)
+    if type(value) is not int:
+        raise ContributionRefused(f"the plan needs {measure.name} as an integer in {measure.unit}")
+    if not measure.minimum <= value <= measure.bound:
+        raise BoundExceeded(
+            f"{measure.name} is outside {measure.minimum}..{measure.bound} {measure.unit}, the "
+            "limits that the plan names: check the unit of the source, or ask for another plan"
+        )
+    return value

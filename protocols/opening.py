@@ -1,0 +1,128 @@
+"""Shares for named aggregates: made by a trustee, combined by whoever may open.
+
+The three phases of a round are "counts" (N), "classes" (K) and "sums" (V). The first two pass
+between trustees sealed (:func:`seal_shares`); the last goes to the coordinator in clear, since its
+result is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from protocols.aggregate import Aggregates
+from protocols.ceremony import Ceremony, Trustee
+from protocols.errors import InvalidShare, PolicyRefusal
+from protocols.plan import Plan
+from protocols.sealing import SealingKey, seal
+from protocols.signing import SigningKey, open_signed
+from protocols.threshold import (
+    DecryptionShare,
+    KeyShare,
+    Opened,
+    combine,
+    make_share,
+)
+from protocols.wire import messages_pb2 as pb
+from protocols.wire.codec import decode, decode_uint, encode, encode_uint
+
+COUNTS, CLASSES, SUMS = "counts", "classes", "sums"
+
+ShareSet = Mapping[str, DecryptionShare]
+"""One trustee's shares by opening label."""
+
+
+def make_share_set(
+    plan: Plan,
+    ceremony: Ceremony,
+    aggregates: Aggregates,
+    share: KeyShare,
+    phase: str,
+    basis: bytes,
+    labels: Iterable[str],
+) -> bytes:
+    """A trustee's shares for ``labels``; the caller has run every check of the policy.
+
+    :param basis: hash of the closing statement, or of the certificate for "sums".
+    :returns: canonical ``ShareSet`` bytes, to be sealed or signed.
+    """
+    shares = []
+    for label in labels:
+        made = make_share(ceremony.key, share, aggregates.ciphertext(label))
+        shares.append(
+            pb.Share(
+                label=label,
+                value=encode_uint(made.value),
+                challenge=encode_uint(made.challenge),
+                response=encode_uint(made.response),
+            )
+        )
+    return encode(
+        pb.ShareSet(plan_hash=plan.hash, phase=phase, basis=basis, index=share.index, shares=shares)
+    )
+
+
+def read_share_set(
+    data: bytes, plan: Plan, phase: str, basis: bytes, sender: Trustee, labels: Iterable[str]
+) -> ShareSet:
+    """The shares of ``sender``, which must be for exactly this step.
+
+    :raises InvalidShare: another plan, phase, basis, trustee or set of labels.
+    """
+    message = decode(pb.ShareSet, data)
+    if (message.plan_hash, message.phase, message.basis) != (plan.hash, phase, basis):
+        raise InvalidShare(f"shares of trustee {sender.name} are for another step")
+    if message.index != sender.index:
+        raise InvalidShare(f"trustee {sender.name} sent shares in another's name")
+    if [share.label for share in message.shares] != list(labels):
+        raise InvalidShare(f"trustee {sender.name} sent shares for other aggregates")
+    return {
+        share.label: DecryptionShare(
+            sender.index,
+            decode_uint(share.value),
+            decode_uint(share.challenge),
+            decode_uint(share.response),
+        )
+        for share in message.shares
+    }
+
+
+def open_all(
+    ceremony: Ceremony, aggregates: Aggregates, labels: Iterable[str], sets: Iterable[ShareSet]
+) -> dict[str, Opened]:
+    """Combine the share sets label by label; every opening has been verified.
+
+    :raises OpeningFailed: naming the trustees at fault.
+    """
+    held = list(sets)
+    return {
+        label: combine(ceremony.key, aggregates.ciphertext(label), [s[label] for s in held])
+        for label in labels
+    }
+
+
+def seal_shares(
+    data: bytes, plan: Plan, phase: str, sender: Trustee, recipient: Trustee, key: SigningKey
+) -> bytes:
+    """Seal a share set to another trustee and sign the envelope."""
+    envelope = seal(recipient.sealing_key, data, _context(plan, phase, sender, recipient))
+    return key.sign("sealed", envelope)
+
+
+def unseal_shares(
+    data: bytes, plan: Plan, phase: str, sender: Trustee, recipient: Trustee, key: SealingKey
+) -> bytes:
+    """Inverse of :func:`seal_shares` at the recipient."""
+    statement = open_signed(data, "sealed")
+    if statement.signer != sender.signing_key:
+        raise PolicyRefusal(f"a sealed envelope in the name of {sender.name} is not signed by it")
+    return key.open(statement.payload, _context(plan, phase, sender, recipient))
+
+
+def _context(plan: Plan, phase: str, sender: Trustee, recipient: Trustee) -> tuple[bytes, ...]:
+    return (
+        b"cefed/sealed-shares/v1",
+        plan.hash,
+        phase.encode("ascii"),
+        encode_uint(sender.index),
+        encode_uint(recipient.index),
+    )

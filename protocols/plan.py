@@ -1,0 +1,296 @@
+"""The plan of a round: everything the parties agree on before a value is encrypted.
+
+The coordinator signs it; its hash is in every message of the round. A :class:`Plan` that exists is
+valid: the constructor refuses every other. Nodes and trustees read it with :meth:`Plan.from_bytes`
+and so check it themselves (SPEC.md section 4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from protocols.errors import MalformedMessage, PlanError
+from protocols.hashing import HASH_BYTES, domain_hash
+from protocols.plan_terms import (
+    MAX_TEXT,
+    Direction,
+    Indicator,
+    Level,
+    Measure,
+    Policy,
+    Ranking,
+    check_name,
+    check_text,
+)
+from protocols.wire import codec
+from protocols.wire import messages_pb2 as pb
+
+__all__ = ["Direction", "Indicator", "Level", "Measure", "Plan", "Policy", "Ranking"]
+
+MAX_MEASURES = 128
+MAX_INDICATORS = 128
+MAX_DEFINITIONS = 64
+MAX_PARTICIPANTS = (1 << 20) - 1
+MAX_PLAN_BYTES = 1 << 20
+HASH_DOMAIN = "cefed/plan/v1"
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One cohort, one period, one round. See the class attributes' names in SPEC.md section 4.
+
+    ``definitions``: pairs of name and text, sorted by name: scope boundary, factor sets, sector.
+    ``roster_hash`` and ``key_id``: 32 bytes. ``participants``: size of the roster, which the
+    headroom is proved for. ``opens_at`` and ``deadline``: seconds since 1970-01-01 UTC.
+    Raises :class:`PlanError`.
+    """
+
+    round_id: str
+    cohort: str
+    title: str
+    period: str
+    definitions: tuple[tuple[str, str], ...]
+    measures: tuple[Measure, ...]
+    indicators: tuple[Indicator, ...]
+    policy: Policy
+    roster_hash: bytes
+    participants: int
+    key_id: bytes
+    opens_at: int
+    deadline: int
+
+    def __post_init__(self) -> None:
+        self._check_frame()
+        self._check_measures()
+        self._check_indicators()
+
+    def measure(self, name: str) -> Measure:
+        """The measure called ``name``; :class:`PlanError` if there is none."""
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise PlanError(f"the plan has no measure {name!r}")
+
+    def indicator(self, name: str) -> Indicator:
+        """The indicator called ``name``; :class:`PlanError` if there is none."""
+        for indicator in self.indicators:
+            if indicator.name == name:
+                return indicator
+        raise PlanError(f"the plan has no indicator {name!r}")
+
+    @cached_property
+    def sums_indicator(self) -> Indicator | None:
+        """The indicator whose bands carry sums, if any."""
+        return next((i for i in self.indicators if i.ranking is Ranking.SUMS), None)
+
+    @cached_property
+    def count_indicators(self) -> tuple[Indicator, ...]:
+        """The indicators ranked by counts and cut-points only."""
+        return tuple(i for i in self.indicators if i.ranking is Ranking.COUNTS)
+
+    @cached_property
+    def ranked_indicators(self) -> tuple[Indicator, ...]:
+        """Every indicator with bins, in plan order."""
+        return tuple(i for i in self.indicators if i.ranking is not Ranking.NONE)
+
+    def measures_at(self, level: Level, *, published: bool | None = None) -> tuple[Measure, ...]:
+        """The measures of a level in plan order; guards only or none of them, if asked for."""
+        return tuple(
+            m
+            for m in self.measures
+            if m.level is level and (published is None or m.published is published)
+        )
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes that are signed and hashed."""
+        return codec.encode(
+            pb.Plan(
+                round_id=self.round_id,
+                cohort=self.cohort,
+                title=self.title,
+                period=self.period,
+                definitions=[pb.Definition(name=n, value=v) for n, v in self.definitions],
+                measures=[_measure_message(m) for m in self.measures],
+                indicators=[_indicator_message(i) for i in self.indicators],
+                policy=pb.Policy(
+                    minimum_cohort=self.policy.minimum_cohort,
+                    dominance_percent=self.policy.dominance_percent,
+                ),
+                roster_hash=self.roster_hash,
+                participants=self.participants,
+                key_id=self.key_id,
+                opens_at=self.opens_at,
+                deadline=self.deadline,
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Plan:
+        """Read and check a plan.
+
+        Raises :class:`MalformedMessage` for bytes that are not canonical and :class:`PlanError`
+        for a plan that cannot be run.
+        """
+        message = codec.decode(pb.Plan, data, MAX_PLAN_BYTES)
+        plan = cls(
+            round_id=message.round_id,
+            cohort=message.cohort,
+            title=message.title,
+            period=message.period,
+            definitions=tuple((d.name, d.value) for d in message.definitions),
+            measures=tuple(_measure(m) for m in message.measures),
+            indicators=tuple(_indicator(i) for i in message.indicators),
+            policy=Policy(message.policy.minimum_cohort, message.policy.dominance_percent),
+            roster_hash=message.roster_hash,
+            participants=message.participants,
+            key_id=message.key_id,
+            opens_at=message.opens_at,
+            deadline=message.deadline,
+        )
+        # The codec compared messages; this compares meanings, such as a policy that is absent.
+        if plan.to_bytes() != data:
+            raise MalformedMessage("Plan: not the canonical encoding of its content")
+        return plan
+
+    @cached_property
+    def hash(self) -> bytes:
+        """32 bytes that identify the plan in every message of its round."""
+        return domain_hash(HASH_DOMAIN, self.to_bytes())
+
+    def _check_frame(self) -> None:
+        for what, text in (("round_id", self.round_id), ("cohort", self.cohort)):
+            if not isinstance(text, str) or not _IDENTIFIER.fullmatch(text):
+                raise PlanError(
+                    f"{what} {text!r}: use 1 to 64 letters, digits, '.', '_' and '-',"
+                    " beginning with a letter or digit"
+                )
+        check_text("title", self.title)
+        check_text("period", self.period, 64)
+        names = [name for name, _ in self.definitions]
+        if names != sorted(set(names)) or len(names) > MAX_DEFINITIONS:
+            raise PlanError(
+                f"definitions must be sorted, named once each, at most {MAX_DEFINITIONS}"
+            )
+        for name, value in self.definitions:
+            check_name("definition", name)
+            check_text(f"definition {name!r}", value, 4 * MAX_TEXT)
+        for what, digest in (("roster_hash", self.roster_hash), ("key_id", self.key_id)):
+            if not isinstance(digest, bytes) or len(digest) != HASH_BYTES:
+                raise PlanError(f"{what} must be {HASH_BYTES} bytes")
+        if type(self.participants) is not int or not 1 <= self.participants <= MAX_PARTICIPANTS:
+            raise PlanError(f"participants must be from 1 to {MAX_PARTICIPANTS}")
+        if type(self.opens_at) is not int or type(self.deadline) is not int:
+            raise PlanError("opens_at and deadline must be whole seconds")
+        if not 0 <= self.opens_at < self.deadline < 1 << 63:
+            raise PlanError("the deadline must be after opens_at: give a later deadline")
+
+    def _check_measures(self) -> None:
+        if not 1 <= len(self.measures) <= MAX_MEASURES:
+            raise PlanError(f"a plan needs 1 to {MAX_MEASURES} measures")
+        _refuse_repeated("measure", [m.name for m in self.measures])
+        for guard in self.measures:
+            for name in guard.protects:
+                target = self.measure(name)
+                if target.level is not Level.COHORT or not target.published:
+                    raise PlanError(
+                        f"guard {guard.name!r} protects {name!r}, which is not a published"
+                        " cohort-level measure: name one that is"
+                    )
+
+    def _check_indicators(self) -> None:
+        if len(self.indicators) > MAX_INDICATORS:
+            raise PlanError(f"a plan has at most {MAX_INDICATORS} indicators")
+        _refuse_repeated("indicator", [i.name for i in self.indicators])
+        for indicator in self.indicators:
+            for name in (indicator.numerator, indicator.denominator):
+                measure = self.measure(name)
+                if not measure.published:
+                    raise PlanError(
+                        f"indicator {indicator.name!r} uses the guard {name!r}, which is never"
+                        " summed: use published measures"
+                    )
+                if indicator.ranking is Ranking.SUMS and measure.level is not Level.BAND:
+                    raise PlanError(
+                        f"indicator {indicator.name!r} ranks sums, so {name!r} must have"
+                        " level = 'band'"
+                    )
+        sums = [i.name for i in self.indicators if i.ranking is Ranking.SUMS]
+        if len(sums) > 1:
+            raise PlanError(
+                f"only one indicator may rank with sums, not {' and '.join(sums)}: two partitions"
+                " of the same members could be subtracted; give the others ranking = 'counts'"
+            )
+        if not sums and self.measures_at(Level.BAND):
+            raise PlanError(
+                "band-level measures need an indicator with ranking = 'sums':"
+                " add one, or give the measures level = 'cohort'"
+            )
+
+
+def _refuse_repeated(what: str, names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise PlanError(f"{what} {name!r} is defined twice: rename one")
+
+
+def _measure_message(measure: Measure) -> pb.Measure:
+    return pb.Measure(
+        name=measure.name,
+        unit=measure.unit,
+        minimum=codec.encode_uint(measure.minimum),
+        bound=codec.encode_uint(measure.bound),
+        level=measure.level.value,
+        published=measure.published,
+        protects=measure.protects,
+    )
+
+
+def _measure(message: pb.Measure) -> Measure:
+    try:
+        level = Level(message.level)
+    except ValueError as error:
+        raise PlanError(f"measure {message.name!r}: unknown level {message.level!r}") from error
+    return Measure(
+        name=message.name,
+        unit=message.unit,
+        bound=codec.decode_uint(message.bound),
+        minimum=codec.decode_uint(message.minimum),
+        level=level,
+        published=message.published,
+        protects=tuple(message.protects),
+    )
+
+
+def _indicator_message(indicator: Indicator) -> pb.Indicator:
+    return pb.Indicator(
+        name=indicator.name,
+        unit=indicator.unit,
+        numerator=indicator.numerator,
+        denominator=indicator.denominator,
+        scale=codec.encode_rational(indicator.scale),
+        direction=indicator.direction.value,
+        ranking=indicator.ranking.value,
+        edges=[codec.encode_rational(edge) for edge in indicator.edges],
+    )
+
+
+def _indicator(message: pb.Indicator) -> Indicator:
+    try:
+        direction, ranking = Direction(message.direction), Ranking(message.ranking)
+    except ValueError as error:
+        raise PlanError(f"indicator {message.name!r}: unknown direction or ranking") from error
+    return Indicator(
+        name=message.name,
+        unit=message.unit,
+        numerator=message.numerator,
+        denominator=message.denominator,
+        scale=codec.decode_rational(message.scale),
+        direction=direction,
+        ranking=ranking,
+        edges=tuple(codec.decode_rational(edge) for edge in message.edges),
+    )

@@ -1,0 +1,247 @@
+"""Plan templates: the TOML file an operator writes, and the signed plan that is made from it.
+
+A template names measures, indicators, bins and policy; period, roster, key and deadlines are filled
+in for each round, so a template does not expire. Every number is exact: TOML floats are refused,
+decimals are written as strings. docs/plans.md describes the file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from protocols.bins import log_edges
+from protocols.errors import PlanError
+from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+
+SMALL_COHORT = 100
+SMALL_BINS, LARGE_BINS = 32, 64
+"""Bins up to 100 members, and above, unless the template says otherwise."""
+
+
+def _exact(value: object) -> Fraction:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError('write decimals as text, such as "0.5": a TOML float is not exact')
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} is not a number") from None
+
+
+def _whole(value: object) -> int:
+    exact = _exact(value)
+    if exact.denominator != 1:
+        raise ValueError(f"{value!r} is not a whole number")
+    return exact.numerator
+
+
+Exact = Annotated[Fraction, BeforeValidator(_exact)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class _Head(_Table):
+    title: str
+    period: str | None = None
+
+
+class _PolicyTable(_Table):
+    minimum_cohort: Whole = 5
+    dominance_percent: Whole = 10
+
+
+class _MeasureTable(_Table):
+    name: str
+    unit: str
+    bound: Whole
+    minimum: Whole = 0
+    level: Level = Level.BAND
+    published: bool = True
+    protects: tuple[str, ...] = ()
+
+
+class _Bins(_Table):
+    lower: Exact
+    upper: Exact
+    count: Whole | None = None
+
+
+class _IndicatorTable(_Table):
+    name: str
+    unit: str
+    numerator: str
+    denominator: str
+    scale: Exact = Fraction(1)
+    direction: Direction
+    ranking: Ranking = Ranking.NONE
+    bins: _Bins | None = None
+    edges: tuple[Exact, ...] | None = None
+
+
+class _File(_Table):
+    # "schema" would shadow a method of pydantic's base class.
+    version: Literal["cefed.plan/1"] = Field(alias="schema")
+    plan: _Head
+    definitions: dict[str, str] = Field(default_factory=dict)
+    policy: _PolicyTable = _PolicyTable()
+    measures: tuple[_MeasureTable, ...]
+    indicators: tuple[_IndicatorTable, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanTemplate:
+    """A template that was read; ``source`` is its file name, for messages."""
+
+    source: str
+    _file: _File
+
+    @classmethod
+    def load(cls, path: Path) -> PlanTemplate:
+        """Read a template. :raises PlanError: naming file, place and what to do."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise PlanError(f"cannot read plan template {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise PlanError(f"{path} is not UTF-8: save it as UTF-8") from error
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, source: str = "plan template") -> PlanTemplate:
+        """Read a template from text."""
+        try:
+            return cls(source, _File.model_validate(tomllib.loads(text)))
+        except tomllib.TOMLDecodeError as error:
+            raise PlanError(f"{source} is not valid TOML: {error}") from error
+        except ValidationError as error:
+            raise PlanError(f"{source}: {_explain(error)}") from error
+
+    @property
+    def title(self) -> str:
+        """The title that every round made from this template carries."""
+        return self._file.plan.title
+
+    @property
+    def period(self) -> str | None:
+        """The period the template names, if any; rounds may override it."""
+        return self._file.plan.period
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each measure, by name."""
+        return {m.name: m.unit for m in self._file.measures}
+
+    @property
+    def minimum_cohort(self) -> int:
+        """Fewest members of a published cell."""
+        return self._file.policy.minimum_cohort
+
+    def instantiate(
+        self,
+        *,
+        round_id: str,
+        cohort: str,
+        participants: int,
+        roster_hash: bytes,
+        key_id: bytes,
+        opens_at: int,
+        deadline: int,
+        period: str | None = None,
+        definitions: Mapping[str, str] | None = None,
+    ) -> Plan:
+        """The plan of one round.
+
+        :param definitions: what the members' mappings define; merged with the template's own.
+        :raises PlanError: the same name defined differently, or a plan that cannot be run.
+        """
+        chosen = period or self.period
+        if chosen is None:
+            raise PlanError(f"{self.source}: name a period in [plan], or give one for the round")
+        try:
+            return Plan(
+                round_id=round_id,
+                cohort=cohort,
+                title=self.title,
+                period=chosen,
+                definitions=self._definitions(definitions or {}),
+                measures=tuple(
+                    Measure(m.name, m.unit, m.bound, m.minimum, m.level, m.published, m.protects)
+                    for m in self._file.measures
+                ),
+                indicators=tuple(_indicator(i, participants) for i in self._file.indicators),
+                policy=Policy(
+                    self._file.policy.minimum_cohort, self._file.policy.dominance_percent
+                ),
+                roster_hash=roster_hash,
+                participants=participants,
+                key_id=key_id,
+                opens_at=opens_at,
+                deadline=deadline,
+            )
+        except PlanError as error:
+            raise PlanError(f"{self.source}: {error}") from error
+
+    def _definitions(self, others: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        merged = dict(others)
+        for name, value in self._file.definitions.items():
+            if merged.setdefault(name, value) != value:
+                raise PlanError(
+                    f"definition {name!r} is {value!r} in the template and {merged[name]!r} in the "
+                    "mapping: mixed definitions are not summed; make them agree"
+                )
+        return tuple(sorted(merged.items()))
+
+
+def _indicator(table: _IndicatorTable, participants: int) -> Indicator:
+    return Indicator(
+        name=table.name,
+        unit=table.unit,
+        numerator=table.numerator,
+        denominator=table.denominator,
+        scale=table.scale,
+        direction=table.direction,
+        ranking=table.ranking,
+        edges=_edges(table, participants),
+    )
+
+
+def _edges(table: _IndicatorTable, participants: int) -> tuple[Fraction, ...]:
+    """Edges of the raw integer ratio; the template gives them in the indicator's unit."""
+    what = f"indicator {table.name!r}"
+    if table.ranking is Ranking.NONE:
+        if table.bins or table.edges:
+            raise PlanError(f"{what} is not ranked and has no use for bins: drop them")
+        return ()
+    if table.scale <= 0:
+        raise PlanError(f"{what}: the scale must be positive")
+    if table.edges is not None and table.bins is None:
+        return tuple(edge / table.scale for edge in table.edges)
+    if table.bins is None or table.edges is not None:
+        raise PlanError(f"{what} is ranked: give either bins = {{lower, upper}} or edges = [...]")
+    default = SMALL_BINS if participants <= SMALL_COHORT else LARGE_BINS
+    count = default if table.bins.count is None else table.bins.count
+    edges = log_edges(table.bins.lower, table.bins.upper, count)
+    return tuple(edge / table.scale for edge in edges)
+
+
+def _explain(error: ValidationError) -> str:
+    """The first few problems, each with its place in the file."""
+    lines = [_problem(item) for item in error.errors()[:5]]
+    return "; ".join(lines)
+
+
+def _problem(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = "unknown key; see docs/plans.md for the known ones"
+    return f"{place}: {message}"

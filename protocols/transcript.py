@@ -1,0 +1,133 @@
+"""The round's public log: an append-only hash chain of signed statements.
+
+``h_0 = H(round id)``, ``h_i = H(h_(i-1), i, kind_i, H(payload_i))``. The coordinator keeps it,
+everybody can replay it, a receipt names the place and the head right after an entry, so whoever
+holds one can later show that the entry is in the log (or prove that it was dropped). SPEC.md
+section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from protocols.errors import TranscriptBroken
+from protocols.hashing import domain_hash
+from protocols.signing import SigningKey, Statement, VerifyKey, open_signed, statement_hash
+from protocols.wire import messages_pb2 as pb
+from protocols.wire.codec import MAX_SMALL, decode, encode
+
+KINDS = frozenset(
+    {"plan", "contribution", "close", "closing", "certificate", "sums", "release", "endorsement"}
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One statement in the log: ``payload`` is the signed statement's bytes as they came."""
+
+    index: int
+    kind: str
+    payload: bytes
+    hash: bytes
+
+
+@dataclass
+class Transcript:
+    """A growing log of one round."""
+
+    round_id: str
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def head(self) -> bytes:
+        """The hash after the last entry."""
+        return self.entries[-1].hash if self.entries else genesis(self.round_id)
+
+    def append(self, kind: str, payload: bytes) -> Entry:
+        """Add a statement. :raises TranscriptBroken: for a kind that has no place in a log."""
+        entry = next_entry(self.head, len(self.entries), kind, payload)
+        self.entries.append(entry)
+        return entry
+
+    def of_kind(self, kind: str) -> Iterator[bytes]:
+        """The payloads of all entries of ``kind``, in order."""
+        return (entry.payload for entry in self.entries if entry.kind == kind)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The coordinator's promise that a statement has a durable place in the log."""
+
+    round_id: str
+    index: int
+    payload_hash: bytes
+    entry_hash: bytes
+
+
+def genesis(round_id: str) -> bytes:
+    """The head of an empty log."""
+    return domain_hash("cefed/transcript/v1", round_id.encode("utf-8"))
+
+
+def next_entry(head: bytes, index: int, kind: str, payload: bytes) -> Entry:
+    """The entry that follows ``head``."""
+    if kind not in KINDS:
+        raise TranscriptBroken(f"{kind!r} statements are not logged")
+    link = domain_hash(
+        "cefed/entry/v1",
+        head,
+        index.to_bytes(8, "big"),
+        kind.encode("ascii"),
+        statement_hash(payload),
+    )
+    return Entry(index, kind, payload, link)
+
+
+def replay(round_id: str, entries: Iterable[tuple[str, bytes]]) -> Transcript:
+    """Rebuild a log from its statements; compare the result's head with a receipt or signature."""
+    transcript = Transcript(round_id)
+    for kind, payload in entries:
+        transcript.append(kind, payload)
+    return transcript
+
+
+def check_chain(round_id: str, entries: Sequence[Entry]) -> None:
+    """Raise :class:`TranscriptBroken` naming the first entry whose place or link does not hold."""
+    head = genesis(round_id)
+    for position, entry in enumerate(entries):
+        if entry != next_entry(head, position, entry.kind, entry.payload):
+            raise TranscriptBroken(f"transcript of {round_id}: entry {position} breaks the chain")
+        head = entry.hash
+
+
+def sign_receipt(coordinator: SigningKey, round_id: str, entry: Entry) -> bytes:
+    """The receipt for ``entry``, signed by the coordinator once the entry is durable."""
+    message = pb.Receipt(
+        round_id=round_id,
+        index=entry.index,
+        payload_hash=statement_hash(entry.payload),
+        entry_hash=entry.hash,
+    )
+    return coordinator.sign("receipt", encode(message))
+
+
+def read_receipt(data: bytes, coordinator: VerifyKey, payload: bytes) -> Receipt:
+    """Check that ``data`` is the coordinator's receipt for ``payload``."""
+    statement: Statement = open_signed(data, "receipt", MAX_SMALL)
+    message = decode(pb.Receipt, statement.payload, MAX_SMALL)
+    if statement.signer != coordinator:
+        raise TranscriptBroken("the receipt is not signed by the plan's coordinator")
+    if message.payload_hash != statement_hash(payload):
+        raise TranscriptBroken("the receipt is for another statement")
+    return Receipt(message.round_id, message.index, message.payload_hash, message.entry_hash)
+
+
+def check_inclusion(receipt: Receipt, entries: Sequence[Entry]) -> None:
+    """Raise :class:`TranscriptBroken` unless the receipt's entry is where it was promised."""
+    check_chain(receipt.round_id, entries)
+    if receipt.index >= len(entries) or entries[receipt.index].hash != receipt.entry_hash:
+        raise TranscriptBroken(
+            f"round {receipt.round_id}: the entry promised at place {receipt.index} is not there; "
+            "keep the receipt, it proves that the coordinator dropped it"
+        )

@@ -1,0 +1,403 @@
+"""Offline verification of one round, as a numbered list of named conditions.
+
+Every condition is evaluated and every failure reported; a condition whose inputs failed is reported
+as not evaluated, never as passed. Verification needs no key and no network. What it cannot know is
+left to the caller and listed in :data:`CALLER_DUTIES`. SPEC.md section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from protocols import certificate as certificates
+from protocols import closing, release
+from protocols.aggregate import Aggregates
+from protocols.ceremony import Ceremony
+from protocols.certificate import BandCertificate
+from protocols.closing import ClosingStatement
+from protocols.contribution import Contribution
+from protocols.errors import InvalidSignature, PlanError, ProtocolError, TranscriptBroken
+from protocols.layout import Layout
+from protocols.plan import Plan
+from protocols.quorum import agreed, open_vote
+from protocols.release import Release
+from protocols.roster import Roster
+from protocols.signing import Statement, open_signed
+from protocols.wire import messages_pb2 as pb
+from protocols.wire.codec import decode
+
+CALLER_DUTIES = (
+    "compare the fingerprints of coordinator, dealer and trustees with those you know",
+    "make sure that trustees and coordinator are different organisations",
+    "make sure that the roster's pseudonyms are real enterprises, by asking the operator",
+    "compare the head of the transcript with that of somebody else, or with your own receipt",
+)
+
+SINGLE_KINDS = ("plan", "close", "release")
+"""Kinds that appear exactly once in the transcript of a finished round."""
+
+
+class Outcome(StrEnum):
+    """What became of a condition."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    NOT_EVALUATED = "not evaluated"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One numbered condition with its outcome; ``reason`` is empty when it holds."""
+
+    number: int
+    name: str
+    text: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a verification; ``facts`` are what the caller has duties about."""
+
+    round_id: str
+    conditions: tuple[Condition, ...]
+    facts: tuple[tuple[str, str], ...]
+    document: bytes | None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every condition holds."""
+        return all(c.outcome is Outcome.HOLDS for c in self.conditions)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The names of the conditions that fail."""
+        return tuple(c.name for c in self.conditions if c.outcome is Outcome.FAILS)
+
+
+@dataclass
+class _Evidence:
+    """The round's parts, each decoded on first use; a decoding error is that part's failure."""
+
+    round_id: str
+    ceremony_bytes: bytes
+    countersignatures: Sequence[bytes]
+    roster_bytes: bytes
+    entries: Sequence[tuple[str, bytes]]
+    unsafe_small_modulus: bool
+    document: bytes | None = field(default=None)
+
+    def payloads(self, kind: str) -> list[bytes]:
+        return [payload for name, payload in self.entries if name == kind]
+
+    def single(self, kind: str) -> Statement:
+        found = self.payloads(kind)
+        if len(found) != 1:
+            raise TranscriptBroken(f"{len(found)} {kind} statements in the transcript, 1 expected")
+        return open_signed(found[0], kind)
+
+    @cached_property
+    def ceremony(self) -> Ceremony:
+        return Ceremony.from_signed(
+            self.ceremony_bytes, unsafe_small_modulus=self.unsafe_small_modulus
+        )
+
+    @cached_property
+    def plan_statement(self) -> Statement:
+        return self.single("plan")
+
+    @cached_property
+    def plan(self) -> Plan:
+        return Plan.from_bytes(self.plan_statement.payload)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(self.plan, self.ceremony.key.public.bits)
+
+    @cached_property
+    def roster(self) -> Roster:
+        return Roster.from_bytes(self.roster_bytes)
+
+    @cached_property
+    def included(self) -> tuple[bytes, ...]:
+        statement = self.single("close")
+        if statement.signer != self.plan_statement.signer:
+            raise InvalidSignature("the inclusion list is not signed by the plan's coordinator")
+        return closing.read_proposal(statement.payload, self.plan)
+
+    @cached_property
+    def recomputed(self) -> tuple[Aggregates, list[Contribution]]:
+        return closing.recompute(
+            self.plan,
+            self.layout,
+            self.roster,
+            self.ceremony,
+            self.payloads("contribution"),
+            self.included,
+        )
+
+    @cached_property
+    def statement(self) -> ClosingStatement:
+        return closing.tally(self.payloads("closing"), self.plan, self.ceremony)
+
+    @cached_property
+    def certificate(self) -> BandCertificate:
+        return certificates.tally(self.payloads("certificate"), self.plan, self.ceremony)
+
+    @cached_property
+    def release_statement(self) -> Statement:
+        return self.single("release")
+
+    @cached_property
+    def release(self) -> Release:
+        size = self.ceremony.key.public.modulus_bytes
+        return Release.from_bytes(self.release_statement.payload, size)
+
+
+def verify_round(
+    round_id: str,
+    ceremony: bytes,
+    countersignatures: Sequence[bytes],
+    roster: bytes,
+    entries: Iterable[tuple[str, bytes]],
+    *,
+    unsafe_small_modulus: bool = False,
+) -> Report:
+    """Evaluate every condition on a finished round.
+
+    :param entries: kind and signed statement of every transcript entry, in order.
+    :param unsafe_small_modulus: accept a modulus under 2048 bits; tests only.
+    """
+    evidence = _Evidence(
+        round_id, ceremony, countersignatures, roster, list(entries), unsafe_small_modulus
+    )
+    broken: set[str] = set()
+    conditions = []
+    for number, (name, text, needs, check) in enumerate(_CONDITIONS, start=1):
+        outcome, reason = _evaluate(evidence, needs, broken, check)
+        if outcome is not Outcome.HOLDS:
+            broken.add(name)
+        conditions.append(Condition(number, name, text, outcome, reason))
+    return Report(round_id, tuple(conditions), _facts(evidence), evidence.document)
+
+
+def _evaluate(
+    evidence: _Evidence,
+    needs: tuple[str, ...],
+    broken: set[str],
+    check: Callable[[_Evidence], None],
+) -> tuple[Outcome, str]:
+    missing = [name for name in needs if name in broken]
+    if missing:
+        return Outcome.NOT_EVALUATED, f"needs {', '.join(missing)}"
+    try:
+        check(evidence)
+    except ProtocolError as error:
+        return Outcome.FAILS, str(error)
+    return Outcome.HOLDS, ""
+
+
+def _ceremony_record(e: _Evidence) -> None:
+    _ = e.ceremony
+
+
+def _ceremony_countersigned(e: _Evidence) -> None:
+    e.ceremony.check_countersignatures(e.countersignatures)
+
+
+def _transcript_complete(e: _Evidence) -> None:
+    """Kinds known, single ones single, and in an order that a round can have."""
+    for kind in SINGLE_KINDS:
+        e.single(kind)
+    order = ("plan", "contribution", "close", "closing", "certificate", "sums", "release")
+    rank = {kind: position for position, kind in enumerate((*order, "endorsement"))}
+    last = 0
+    for position, (kind, _) in enumerate(e.entries):
+        if kind not in rank:
+            raise TranscriptBroken(f"entry {position} is of unknown kind {kind[:40]!r}")
+        # Votes of slow trustees may arrive during the next step, but nothing precedes the plan,
+        # and no contribution follows the inclusion list.
+        if (kind == "plan") != (position == 0) or (kind == "contribution" and last > 1):
+            raise TranscriptBroken(f"entry {position}: a {kind} statement has no place here")
+        last = max(last, rank[kind])
+
+
+def _plan_signed(e: _Evidence) -> None:
+    if e.plan.round_id != e.round_id:
+        raise PlanError(f"the plan is for round {e.plan.round_id}")
+    _ = e.layout
+
+
+def _plan_names_key(e: _Evidence) -> None:
+    if e.plan.key_id != e.ceremony.key_id:
+        raise PlanError("the plan names another key than this ceremony's")
+    if e.plan.period != e.ceremony.period:
+        raise PlanError(f"the key is for {e.ceremony.period}, the plan for {e.plan.period}")
+
+
+def _roster(e: _Evidence) -> None:
+    if e.roster.hash != e.plan.roster_hash:
+        raise PlanError("the roster is not the one that the plan names")
+    if len(e.roster.members) != e.plan.participants:
+        raise PlanError("the plan's number of participants is not that of its roster")
+
+
+def _contributions(e: _Evidence) -> None:
+    _ = e.recomputed
+
+
+def _closing_quorum(e: _Evidence) -> None:
+    _ = e.statement
+
+
+def _closing_list(e: _Evidence) -> None:
+    if e.statement.included != e.included:
+        raise TranscriptBroken("the closing statement lists other contributions than were closed")
+
+
+def _aggregates(e: _Evidence) -> None:
+    if e.statement.aggregates_hash != e.recomputed[0].hash:
+        raise TranscriptBroken("the closing statement is over other aggregates")
+
+
+def _certificate_quorum(e: _Evidence) -> None:
+    if e.certificate.statement_hash != e.statement.hash:
+        raise TranscriptBroken("the band certificate rests on another closing statement")
+    if e.certificate.members != len(e.statement.included):
+        raise TranscriptBroken("the band certificate counts other members than were included")
+
+
+def _minimum_cohort(e: _Evidence) -> None:
+    small = closing.check_cohort_size(e.plan, e.roster, e.recomputed[1])
+    if small and not e.certificate.withheld:
+        raise TranscriptBroken(f"{small}, and yet the cohort is published")
+
+
+def _release_signed(e: _Evidence) -> None:
+    if e.release_statement.signer != e.plan_statement.signer:
+        raise InvalidSignature("the release is not signed by the plan's coordinator")
+    if (e.release.plan_hash, e.release.certificate_hash) != (e.plan.hash, e.certificate.hash):
+        raise PlanError("the release belongs to another plan or certificate")
+
+
+def _openings(e: _Evidence) -> None:
+    labels = certificates.sum_labels(e.plan, e.layout, e.certificate)
+    release.check_openings(e.release.openings, labels, e.recomputed[0])
+
+
+def _document(e: _Evidence) -> None:
+    release.check_document(e.release, e.plan, e.layout, e.certificate)
+    e.document = e.release.document_bytes
+
+
+def _endorsed(e: _Evidence) -> None:
+    opened = (open_vote(data, "endorsement", e.ceremony) for data in e.payloads("endorsement"))
+    payload = agreed(((who, vote.payload) for who, vote in opened), e.ceremony, "endorsement")
+    if decode(pb.Endorsement, payload).release_hash != e.release_statement.hash:
+        raise TranscriptBroken("the trustees endorsed another release")
+
+
+_C = tuple[str, str, tuple[str, ...], Callable[[_Evidence], None]]
+
+_CONDITIONS: tuple[_C, ...] = (
+    ("ceremony-record", "the key ceremony's record is well formed", (), _ceremony_record),
+    (
+        "ceremony-countersigned",
+        "every trustee countersigned the ceremony",
+        ("ceremony-record",),
+        _ceremony_countersigned,
+    ),
+    ("transcript-order", "the transcript is complete and in order", (), _transcript_complete),
+    (
+        "plan-signed",
+        "the plan is valid and signed by the coordinator",
+        ("ceremony-record", "transcript-order"),
+        _plan_signed,
+    ),
+    (
+        "plan-key",
+        "the plan names this ceremony's key and period",
+        ("plan-signed",),
+        _plan_names_key,
+    ),
+    ("roster", "the roster is the one that the plan names", ("plan-signed",), _roster),
+    (
+        "contributions",
+        "every counted contribution is signed by a member, well formed, new and proven",
+        ("plan-signed", "roster"),
+        _contributions,
+    ),
+    (
+        "closing-quorum",
+        "enough trustees signed the same closing statement",
+        ("plan-signed",),
+        _closing_quorum,
+    ),
+    (
+        "closing-list",
+        "the closing statement lists what the coordinator closed",
+        ("closing-quorum",),
+        _closing_list,
+    ),
+    (
+        "aggregates",
+        "the certified aggregates are the products of the counted contributions",
+        ("contributions", "closing-quorum"),
+        _aggregates,
+    ),
+    (
+        "certificate-quorum",
+        "enough trustees signed the same band certificate, over bands that cover the cohort",
+        ("closing-quorum",),
+        _certificate_quorum,
+    ),
+    (
+        "minimum-cohort",
+        "a cohort with too few corporate groups is withheld",
+        ("contributions", "certificate-quorum"),
+        _minimum_cohort,
+    ),
+    (
+        "release-signed",
+        "the release is the coordinator's, for this plan and certificate",
+        ("certificate-quorum",),
+        _release_signed,
+    ),
+    (
+        "openings",
+        "exactly the certified sums are opened, each correctly",
+        ("aggregates", "release-signed"),
+        _openings,
+    ),
+    (
+        "figures",
+        "every published figure follows from the openings",
+        ("release-signed",),
+        _document,
+    ),
+    ("endorsed", "enough trustees endorsed this release", ("release-signed",), _endorsed),
+)
+
+
+def _facts(e: _Evidence) -> tuple[tuple[str, str], ...]:
+    """Fingerprints and counts for the caller's duties; only what could be decoded."""
+    facts: list[tuple[str, str]] = []
+
+    def note(name: str, value: Callable[[], str]) -> None:
+        try:
+            facts.append((name, value()))
+        except ProtocolError:
+            facts.append((name, "not readable"))
+
+    note("coordinator", lambda: e.plan_statement.signer.fingerprint)
+    note("dealer", lambda: e.ceremony.dealer.fingerprint)
+    note(
+        "trustees",
+        lambda: ", ".join(f"{t.name} {t.signing_key.fingerprint}" for t in e.ceremony.trustees),
+    )
+    note("members", lambda: f"{len(e.included)} of {len(e.roster.members)} on the roster")
+    return tuple(facts)

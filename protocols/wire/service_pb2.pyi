@@ -1,0 +1,163 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ListRoundsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RoundSummary(_message.Message):
+    __slots__ = ("round_id", "state", "contributions", "entries")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    state: str
+    contributions: int
+    entries: int
+    def __init__(self, round_id: _Optional[str] = ..., state: _Optional[str] = ..., contributions: _Optional[int] = ..., entries: _Optional[int] = ...) -> None: ...
+
+class ListRoundsReply(_message.Message):
+    __slots__ = ("rounds",)
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    rounds: _containers.RepeatedCompositeFieldContainer[RoundSummary]
+    def __init__(self, rounds: _Optional[_Iterable[_Union[RoundSummary, _Mapping]]] = ...) -> None: ...
+
+class DescribeRequest(_message.Message):
+    __slots__ = ("round_id",)
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    def __init__(self, round_id: _Optional[str] = ...) -> None: ...
+
+class RoundDescription(_message.Message):
+    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures", "state")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_FIELD_NUMBER: _ClassVar[int]
+    CEREMONY_FIELD_NUMBER: _ClassVar[int]
+    CEREMONY_COUNTERSIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    plan: bytes
+    roster: bytes
+    ceremony: bytes
+    ceremony_countersignatures: _containers.RepeatedScalarFieldContainer[bytes]
+    state: str
+    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ..., state: _Optional[str] = ...) -> None: ...
+
+class SubmitRequest(_message.Message):
+    __slots__ = ("round_id", "contribution")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    contribution: bytes
+    def __init__(self, round_id: _Optional[str] = ..., contribution: _Optional[bytes] = ...) -> None: ...
+
+class SubmitReply(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: bytes
+    def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
+
+class PostRequest(_message.Message):
+    __slots__ = ("round_id", "statement")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    statement: bytes
+    def __init__(self, round_id: _Optional[str] = ..., statement: _Optional[bytes] = ...) -> None: ...
+
+class PostReply(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: bytes
+    def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
+
+class ReadRequest(_message.Message):
+    __slots__ = ("round_id", "from_index")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_INDEX_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    from_index: int
+    def __init__(self, round_id: _Optional[str] = ..., from_index: _Optional[int] = ...) -> None: ...
+
+class Entry(_message.Message):
+    __slots__ = ("index", "kind", "payload", "entry_hash")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_HASH_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    kind: str
+    payload: bytes
+    entry_hash: bytes
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[str] = ..., payload: _Optional[bytes] = ..., entry_hash: _Optional[bytes] = ...) -> None: ...
+
+class SendSealedRequest(_message.Message):
+    __slots__ = ("round_id", "phase", "sender", "recipient", "envelope")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    phase: str
+    sender: int
+    recipient: int
+    envelope: bytes
+    def __init__(self, round_id: _Optional[str] = ..., phase: _Optional[str] = ..., sender: _Optional[int] = ..., recipient: _Optional[int] = ..., envelope: _Optional[bytes] = ...) -> None: ...
+
+class SendSealedReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class FetchSealedRequest(_message.Message):
+    __slots__ = ("round_id", "recipient", "phase")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    recipient: int
+    phase: str
+    def __init__(self, round_id: _Optional[str] = ..., recipient: _Optional[int] = ..., phase: _Optional[str] = ...) -> None: ...
+
+class SealedPost(_message.Message):
+    __slots__ = ("phase", "sender", "envelope")
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    phase: str
+    sender: int
+    envelope: bytes
+    def __init__(self, phase: _Optional[str] = ..., sender: _Optional[int] = ..., envelope: _Optional[bytes] = ...) -> None: ...
+
+class CloseRequest(_message.Message):
+    __slots__ = ("round_id", "request")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    request: bytes
+    def __init__(self, round_id: _Optional[str] = ..., request: _Optional[bytes] = ...) -> None: ...
+
+class CloseReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CreateRoundRequest(_message.Message):
+    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_FIELD_NUMBER: _ClassVar[int]
+    CEREMONY_FIELD_NUMBER: _ClassVar[int]
+    CEREMONY_COUNTERSIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    plan: bytes
+    roster: bytes
+    ceremony: bytes
+    ceremony_countersignatures: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class CreateRoundReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -1,0 +1,148 @@
+"""Signatures, envelopes, secrets and key files."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import pickle
+import stat
+from pathlib import Path
+
+import pytest
+
+from protocols.errors import InvalidSignature, MalformedMessage, SealBroken, StorageError
+from protocols.keyfiles import (
+    load_sealing_key,
+    load_signing_key,
+    save_sealing_key,
+    save_signing_key,
+    write_private,
+)
+from protocols.sealing import SealingKey, seal
+from protocols.signing import SigningKey, VerifyKey, open_signed
+from protocols.threshold import KeyShare
+from protocols.wire import messages_pb2 as pb
+from protocols.wire.codec import encode
+
+KEY = SigningKey.from_seed(bytes(range(32)))
+SECRETS = [
+    (KEY, KEY.seed()),
+    (SealingKey.from_seed(bytes(range(32, 64))), bytes(range(32, 64))),
+    (KeyShare(1, 123456789123456789), b"123456789123456789"),
+]
+
+
+def test_signed_statement_round_trips() -> None:
+    data = KEY.sign("plan", b"payload")
+    statement = open_signed(data, "plan")
+    assert (statement.payload, statement.signer, statement.received) == (
+        b"payload",
+        KEY.public,
+        data,
+    )
+
+
+def test_signature_is_for_one_kind() -> None:
+    data = KEY.sign("plan", b"payload")
+    with pytest.raises(InvalidSignature, match="expected a contribution statement"):
+        open_signed(data, "contribution")
+    message = pb.Signed.FromString(data)
+    message.kind = "contribution"
+    with pytest.raises(InvalidSignature, match="not signed by"):
+        open_signed(encode(message), "contribution")
+
+
+@pytest.mark.parametrize("field", ["payload", "signer", "signature"])
+def test_any_change_breaks_the_signature(field: str) -> None:
+    message = pb.Signed.FromString(KEY.sign("plan", b"payload"))
+    changed = bytearray(getattr(message, field))
+    changed[0] ^= 1
+    setattr(message, field, bytes(changed))
+    with pytest.raises(InvalidSignature):
+        open_signed(encode(message), "plan")
+
+
+def test_bytes_cannot_move_between_kind_and_payload() -> None:
+    signature = pb.Signed.FromString(KEY.sign("plan", b"xpayload")).signature
+    with pytest.raises(InvalidSignature):
+        KEY.public.verify("planx", b"payload", signature)
+
+
+def test_oversize_and_trailing_bytes_are_refused() -> None:
+    data = KEY.sign("plan", b"payload")
+    with pytest.raises(MalformedMessage, match="at most 10"):
+        open_signed(data, "plan", 10)
+    with pytest.raises(MalformedMessage):
+        open_signed(data + b"\x7a\x00", "plan")
+
+
+def test_short_key_is_refused() -> None:
+    with pytest.raises(InvalidSignature, match="32 bytes"):
+        VerifyKey(b"short")
+
+
+def test_envelope_opens_for_its_recipient_and_context_only() -> None:
+    recipient, other = SealingKey.generate(), SealingKey.generate()
+    envelope = seal(recipient.public, b"share", (b"round", b"1"))
+    assert recipient.open(envelope, (b"round", b"1")) == b"share"
+    for key, context in ((other, (b"round", b"1")), (recipient, (b"round1", b""))):
+        with pytest.raises(SealBroken):
+            key.open(envelope, context)
+    message = pb.SealedEnvelope.FromString(envelope)
+    message.ciphertext = message.ciphertext[:-1] + bytes([message.ciphertext[-1] ^ 1])
+    with pytest.raises(SealBroken):
+        recipient.open(encode(message), (b"round", b"1"))
+
+
+@pytest.mark.parametrize("point", [b"\x00" * 32, b"short"])
+def test_unusable_recipients_are_refused(point: bytes) -> None:
+    with pytest.raises(SealBroken):
+        seal(point, b"share", ())
+
+
+@pytest.mark.parametrize(("secret", "content"), SECRETS)
+def test_secrets_never_show(
+    secret: object, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("cefed").error("state %s %r", secret, {"key": secret})
+    shown = f"{secret} {secret!r} {secret:>40} {caplog.text}"
+    assert "redacted" in shown
+    assert content.hex() not in shown
+    assert content.decode("latin-1") not in shown
+
+
+@pytest.mark.parametrize(("secret", "content"), SECRETS)
+def test_secrets_have_no_truth_value_and_do_not_serialise(secret: object, content: bytes) -> None:
+    with pytest.raises(TypeError, match="no truth value"):
+        bool(secret)
+    for serialise in (pickle.dumps, copy.copy, json.dumps):
+        with pytest.raises(TypeError):
+            serialise(secret)
+
+
+def test_key_files_round_trip_and_are_private(tmp_path: Path) -> None:
+    sealing = SealingKey.generate()
+    save_signing_key(tmp_path / "sign.pem", KEY)
+    save_sealing_key(tmp_path / "seal.pem", sealing)
+    assert load_signing_key(tmp_path / "sign.pem").public == KEY.public
+    assert load_sealing_key(tmp_path / "seal.pem").public == sealing.public
+    if os.name == "posix":
+        assert stat.S_IMODE((tmp_path / "sign.pem").stat().st_mode) == 0o600
+        (tmp_path / "sign.pem").chmod(0o644)
+        with pytest.raises(StorageError, match="chmod 600"):
+            load_signing_key(tmp_path / "sign.pem")
+
+
+def test_key_files_are_not_overwritten_or_confused(tmp_path: Path) -> None:
+    save_sealing_key(tmp_path / "key.pem", SealingKey.generate())
+    with pytest.raises(StorageError, match="exists already"):
+        save_signing_key(tmp_path / "key.pem", KEY)
+    with pytest.raises(StorageError, match="not an Ed25519"):
+        load_signing_key(tmp_path / "key.pem")
+    with pytest.raises(StorageError, match="cannot read"):
+        load_signing_key(tmp_path / "missing.pem")
+    write_private(tmp_path / "text", b"not a key")
+    with pytest.raises(StorageError, match="not a PEM"):
+        load_signing_key(tmp_path / "text")
