@@ -8,7 +8,8 @@ own share against the published verification key and countersigns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import gmpy2
@@ -146,13 +147,14 @@ def run_dealer(
     quorum: int,
     period: str,
     created_at: int,
+    randbelow: Callable[[int], int] = secrets.randbelow,
 ) -> tuple[bytes, list[bytes]]:
     """Deal a period's key. Returns the signed record and one sealed share for each trustee.
 
     :param primes: two safe primes, which the dealer deletes after this call.
     """
     check_counts(threshold, quorum, len(trustees))
-    key, shares = deal(*primes, threshold, len(trustees))
+    key, shares = deal(*primes, threshold, len(trustees), randbelow)
     size = key.public.modulus_bytes
     payload = encode(
         pb.Ceremony(

@@ -7,7 +7,8 @@ result is published.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 
 from protocols.aggregate import Aggregates
 from protocols.ceremony import Ceremony, Trustee
@@ -39,6 +40,7 @@ def make_share_set(
     phase: str,
     basis: bytes,
     labels: Iterable[str],
+    randbits: Callable[[int], int] = secrets.randbits,
 ) -> bytes:
     """A trustee's shares for ``labels``; the caller has run every check of the policy.
 
@@ -47,7 +49,7 @@ def make_share_set(
     """
     shares = []
     for label in labels:
-        made = make_share(ceremony.key, share, aggregates.ciphertext(label))
+        made = make_share(ceremony.key, share, int(aggregates.ciphertext(label)), randbits)
         shares.append(
             pb.Share(
                 label=label,

@@ -13,7 +13,7 @@ from typing import Any
 
 from protocols.aggregate import Aggregates
 from protocols.certificate import BandCertificate, Classes, Counts, sum_labels
-from protocols.document import build_document
+from protocols.document import build_document as build_document
 from protocols.errors import OpeningInconsistent, PlanError
 from protocols.layout import Layout
 from protocols.plan import Plan

@@ -6,6 +6,8 @@ accepts); ``small_primes_unsafe`` make a 512-bit modulus for properties that run
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +16,7 @@ from protocols.paillier import PublicKey
 from protocols.sealing import SealingKey
 from protocols.signing import SigningKey
 from protocols.threshold import KeyShare
+from protocols.walkthrough import Cast
 
 _P = int(
     "e3775e9f2c5068cd7ee4bce1918e2a8374e3c7170b96db36a1cc42b7e684c888b39267664eb0f59e5a5b"
@@ -93,6 +96,7 @@ def hold_ceremony(
     small: bool = False,
     period: str = "2020",
     role: str = "trustee",
+    randbelow: Callable[[int], int] = secrets.randbelow,
 ) -> Trustees:
     """A ceremony in memory; the shares differ from run to run, the keys do not."""
     signing = [signing_key(i, role) for i in range(1, count + 1)]
@@ -113,6 +117,7 @@ def hold_ceremony(
         quorum=quorum,
         period=period,
         created_at=1_600_000_000,
+        randbelow=randbelow,
     )
     ceremony = Ceremony.from_signed(record, unsafe_small_modulus=small)
     shares = [
@@ -127,3 +132,15 @@ def hold_ceremony(
 def trustees(small: bool = False) -> Trustees:
     """One shared ceremony: four trustees, two to open, three to close."""
     return hold_ceremony(small=small)
+
+
+def cast(held: Trustees, members: int) -> Cast:
+    """Everybody's frozen keys, for :func:`protocols.walkthrough.run_round`."""
+    return Cast(
+        coordinator=signing_key(1, "coordinator"),
+        members=tuple(signing_key(i) for i in range(1, members + 1)),
+        trustees=tuple(held.signing),
+        shares=tuple(held.shares),
+        ceremony=held.ceremony,
+        countersignatures=tuple(held.countersignatures),
+    )

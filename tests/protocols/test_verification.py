@@ -1,0 +1,147 @@
+"""`cefed verify`: the honest bundle passes, and every tampered one fails where it should."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from protocols import bundle
+from protocols.errors import MalformedMessage, StorageError
+from protocols.verification import Outcome, Report, verify_round
+from protocols.walkthrough import Cast, Played, example_measures, run_round, verify
+from tests.keys import cast, trustees
+from tests.scenes import small_plan
+from tests.tampering import TAMPERINGS, Bundle
+
+
+@lru_cache(maxsize=1)
+def scene() -> tuple[Cast, Played]:
+    measures = example_measures()
+    players = cast(trustees(), len(measures))
+    return players, run_round(players, measures, small_plan, say=lambda _: None)
+
+
+def report_on(tampered: Bundle) -> Report:
+    return verify_round(
+        tampered.played.plan.round_id,
+        tampered.ceremony,
+        tampered.countersignatures,
+        tampered.roster,
+        tampered.entries,
+    )
+
+
+def test_honest_bundle_is_accepted() -> None:
+    players, played = scene()
+    report = verify(players, played)
+    assert report.accepted, report.failed
+    assert report.document == played.release.document_bytes
+    assert [c.number for c in report.conditions] == list(range(1, len(report.conditions) + 1))
+    assert dict(report.facts)["members"] == "16 of 16 on the roster"
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_tampered_bundle_fails_by_its_own_condition(name: str) -> None:
+    players, played = scene()
+    tamper, condition = TAMPERINGS[name]
+    tampered = Bundle.of(players, played)
+    tamper(tampered)
+    report = report_on(tampered)
+    assert not report.accepted
+    assert condition in report.failed, report.conditions
+    reason = next(c.reason for c in report.conditions if c.name == condition)
+    assert reason
+
+
+def test_there_are_enough_tamperings_and_they_cover_the_conditions() -> None:
+    players, played = scene()
+    assert len(TAMPERINGS) >= 12
+    names = {condition.name for condition in verify(players, played).conditions}
+    covered = {condition for _, condition in TAMPERINGS.values()}
+    assert names - covered == {
+        "ceremony-record",  # test_ceremony.py
+        "plan-signed",  # below
+        "minimum-cohort",  # below
+    }
+
+
+def test_wrong_round_name_fails_the_plan() -> None:
+    players, played = scene()
+    tampered = Bundle.of(players, played)
+    report = verify_round(
+        "another-round",
+        tampered.ceremony,
+        tampered.countersignatures,
+        tampered.roster,
+        tampered.entries,
+    )
+    assert "plan-signed" in report.failed
+
+
+def test_one_corporate_group_cannot_make_a_cohort() -> None:
+    """Sixteen members of two groups: the trustees withhold; publishing it is rejected."""
+    players, _ = scene()
+    measures = example_measures()
+    played = run_round(players, measures, small_plan, say=lambda _: None, group_of=lambda i: i % 2)
+    assert played.certificate.withheld == "fewer than 5 enterprises took part"
+    assert not played.release.openings
+    assert verify(players, played).accepted
+    forged = Bundle.of(players, played)
+    _, honest = scene()
+    certificate = honest.certificate.__class__(
+        played.plan.hash,
+        played.certificate.statement_hash,
+        16,
+        "",
+        honest.certificate.rankings,
+        honest.certificate.cohort_measures,
+        honest.certificate.withheld_measures,
+    )
+    forged.certify_again(certificate)
+    assert "minimum-cohort" in report_on(forged).failed
+
+
+def test_conditions_that_cannot_be_evaluated_do_not_pass() -> None:
+    players, played = scene()
+    tampered = Bundle.of(players, played)
+    tampered.entries = [entry for entry in tampered.entries if entry[0] != "plan"]
+    report = report_on(tampered)
+    assert not report.accepted
+    outcomes = {condition.name: condition.outcome for condition in report.conditions}
+    assert outcomes["transcript-order"] is Outcome.FAILS
+    assert outcomes["openings"] is Outcome.NOT_EVALUATED
+
+
+def test_garbage_gives_a_report_and_no_traceback() -> None:
+    report = verify_round("x", b"\xff", [b"", b"junk"], b"\x00", [("plan", b"junk"), ("??", b"")])
+    assert not report.accepted
+    assert not [c for c in report.conditions if c.outcome is Outcome.HOLDS]
+
+
+def test_bundle_folder_round_trips(tmp_path: Path) -> None:
+    players, played = scene()
+    tampered = Bundle.of(players, played)
+    bundle.write_ceremony(tmp_path, tampered.ceremony, tampered.countersignatures)
+    bundle.write_round(tmp_path, played.plan.round_id, tampered.roster, iter(tampered.entries))
+    read = bundle.read_bundle(tmp_path)
+    assert read.ceremony == tampered.ceremony
+    assert list(read.countersignatures) == tampered.countersignatures
+    assert [r.round_id for r in read.rounds] == [played.plan.round_id]
+    assert list(read.rounds[0].entries()) == tampered.entries
+
+
+def test_damaged_bundles_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="not a bundle"):
+        bundle.read_bundle(tmp_path / "missing")
+    with pytest.raises(StorageError, match="cannot be a folder"):
+        bundle.write_round(tmp_path, "../escape", b"", [])
+    bundle.write_ceremony(tmp_path, b"c", [b"a"])
+    bundle.write_round(tmp_path, "r", b"", [("plan", b"payload")])
+    transcript = tmp_path / "rounds" / "r" / "transcript.bin"
+    whole = transcript.read_bytes()
+    for damaged in (whole[:-1], whole[:12], whole[:5], b"\xff" * 8 + whole):
+        transcript.write_bytes(damaged)
+        with pytest.raises(MalformedMessage):
+            list(bundle.read_bundle(tmp_path).rounds[0].entries())
