@@ -56,21 +56,39 @@ class ClosingStatement:
         return domain_hash("cefed/closing/v1", self.to_bytes())
 
 
-def propose(plan: Plan, included: Iterable[bytes], coordinator: SigningKey) -> bytes:
+@dataclass(frozen=True)
+class Proposal:
+    """What the coordinator closes: the list, and the log's head before this entry.
+
+    The head signs the order and content of everything that came in, also of what is not counted.
+    """
+
+    included: tuple[bytes, ...]
+    transcript_head: bytes
+
+
+def propose(
+    plan: Plan, included: Iterable[bytes], transcript_head: bytes, coordinator: SigningKey
+) -> bytes:
     """The coordinator's signed inclusion list."""
-    message = pb.Close(plan_hash=plan.hash, included=sorted(included))
+    message = pb.Close(
+        plan_hash=plan.hash, included=sorted(included), transcript_head=transcript_head
+    )
     return coordinator.sign("close", encode(message))
 
 
-def read_proposal(payload: bytes, plan: Plan) -> tuple[bytes, ...]:
-    """The inclusion list of a ``close`` statement's payload; ascending and without repetition."""
+def read_proposal(payload: bytes, plan: Plan) -> Proposal:
+    """The content of a ``close`` statement; its list is ascending and without repetition.
+
+    The caller compares ``transcript_head`` with the log that it read.
+    """
     message = decode(pb.Close, payload)
     if message.plan_hash != plan.hash:
         raise PlanError("the inclusion list belongs to another plan")
     included = tuple(message.included)
     if list(included) != sorted(set(included)):
         raise TranscriptBroken("the inclusion list is unsorted or repeats a contribution")
-    return included
+    return Proposal(included, message.transcript_head)
 
 
 def recompute(

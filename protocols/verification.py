@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import takewhile
 
 from protocols import certificate as certificates
 from protocols import closing, release
@@ -26,6 +27,7 @@ from protocols.quorum import agreed, open_vote
 from protocols.release import Release
 from protocols.roster import Roster
 from protocols.signing import Statement, open_signed
+from protocols.transcript import replay
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode
 
@@ -123,7 +125,7 @@ class _Evidence:
         return Roster.from_bytes(self.roster_bytes)
 
     @cached_property
-    def included(self) -> tuple[bytes, ...]:
+    def proposal(self) -> closing.Proposal:
         statement = self.single("close")
         if statement.signer != self.plan_statement.signer:
             raise InvalidSignature("the inclusion list is not signed by the plan's coordinator")
@@ -137,7 +139,7 @@ class _Evidence:
             self.roster,
             self.ceremony,
             self.payloads("contribution"),
-            self.included,
+            self.proposal.included,
         )
 
     @cached_property
@@ -254,8 +256,14 @@ def _closing_quorum(e: _Evidence) -> None:
     _ = e.statement
 
 
+def _transcript_head(e: _Evidence) -> None:
+    before = takewhile(lambda entry: entry[0] != "close", e.entries)
+    if replay(e.round_id, before).head != e.proposal.transcript_head:
+        raise TranscriptBroken("what came in before closing is not what the coordinator closed")
+
+
 def _closing_list(e: _Evidence) -> None:
-    if e.statement.included != e.included:
+    if e.statement.included != e.proposal.included:
         raise TranscriptBroken("the closing statement lists other contributions than were closed")
 
 
@@ -332,6 +340,12 @@ _CONDITIONS: tuple[_C, ...] = (
         _contributions,
     ),
     (
+        "transcript-head",
+        "the log up to closing is the one that the coordinator signed",
+        ("plan-signed",),
+        _transcript_head,
+    ),
+    (
         "closing-quorum",
         "enough trustees signed the same closing statement",
         ("plan-signed",),
@@ -399,5 +413,5 @@ def _facts(e: _Evidence) -> tuple[tuple[str, str], ...]:
         "trustees",
         lambda: ", ".join(f"{t.name} {t.signing_key.fingerprint}" for t in e.ceremony.trustees),
     )
-    note("members", lambda: f"{len(e.included)} of {len(e.roster.members)} on the roster")
+    note("members", lambda: f"{len(e.proposal.included)} of {len(e.roster.members)} on the roster")
     return tuple(facts)

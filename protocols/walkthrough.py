@@ -129,7 +129,8 @@ def run_round(
     say("3. Closing: every trustee checks every contribution and multiplies them itself.")
     arrived = list(transcript.of_kind("contribution"))
     included = tuple(sorted(statement_hash(data) for data in arrived))
-    transcript.append("close", closing.propose(plan, included, cast.coordinator))
+    close = closing.propose(plan, included, transcript.head, cast.coordinator)
+    transcript.append("close", close)
     aggregates, accepted = closing.recompute(plan, layout, roster, ceremony, arrived, included)
     own_view = closing.ClosingStatement(plan.hash, included, aggregates.hash)
     for trustee_key in cast.trustees:

@@ -12,6 +12,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from protocols import closing, contribution, release
@@ -24,6 +25,7 @@ from protocols.plan import Policy
 from protocols.roster import Member, Roster
 from protocols.signing import open_signed, statement_hash
 from protocols.threshold import Opened, combine, make_share
+from protocols.transcript import replay
 from protocols.walkthrough import Cast, Played
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode, encode_fixed, encode_uint
@@ -77,10 +79,15 @@ class Bundle:
         """Post another list, and votes of all trustees for ``statement`` if one is given."""
         self.replace("contribution", contributions)
         hashes = [statement_hash(data) for data in contributions]
-        self.replace("close", [closing.propose(self.played.plan, hashes, self.cast.coordinator)])
+        self.replace("close", [self._close(hashes)])
         if statement is not None:
             votes = [closing.vote(statement, bytes(32), key) for key in self.cast.trustees]
             self.replace("closing", votes)
+
+    def _close(self, hashes: list[bytes]) -> bytes:
+        before = takewhile(lambda entry: entry[0] != "close", self.entries)
+        head = replay(self.played.plan.round_id, before).head
+        return closing.propose(self.played.plan, hashes, head, self.cast.coordinator)
 
     def certify_again(self, certificate: BandCertificate) -> None:
         """All trustees sign another certificate, and the release refers to it."""
@@ -272,6 +279,12 @@ def late_contribution(b: Bundle) -> None:
     b.entries.insert(b.first("close") + 1, entry)
 
 
+def reordered_log(b: Bundle) -> None:
+    """Two contributions change places in the log."""
+    place = b.first("contribution")
+    b.entries[place], b.entries[place + 1] = b.entries[place + 1], b.entries[place]
+
+
 def two_releases(b: Bundle) -> None:
     """The log holds two releases."""
     b.entries.append(b.entries[b.first("release")])
@@ -298,6 +311,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "endorsement-of-another-release": (endorsement_of_another_release, "endorsed"),
     "two-endorsements": (two_endorsements, "endorsed"),
     "late-contribution": (late_contribution, "transcript-order"),
+    "reordered-log": (reordered_log, "transcript-head"),
     "two-releases": (two_releases, "transcript-order"),
 }
 

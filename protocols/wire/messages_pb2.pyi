@@ -191,12 +191,14 @@ class Contribution(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ..., version: _Optional[int] = ..., ciphertexts: _Optional[bytes] = ..., proof: _Optional[_Union[KnowledgeProof, _Mapping]] = ...) -> None: ...
 
 class Close(_message.Message):
-    __slots__ = ("plan_hash", "included")
+    __slots__ = ("plan_hash", "included", "transcript_head")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     INCLUDED_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_HEAD_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     included: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    transcript_head: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ..., transcript_head: _Optional[bytes] = ...) -> None: ...
 
 class ClosingStatement(_message.Message):
     __slots__ = ("plan_hash", "included", "aggregates_hash")
