@@ -7,6 +7,7 @@ decimals are written as strings. docs/plans.md describes the file.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +20,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from protocols.bins import log_edges
 from protocols.errors import PlanError
 from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+from protocols.plan_terms import MAX_BINS
 
 SMALL_COHORT = 100
 SMALL_BINS, LARGE_BINS = 32, 64
 """Bins up to 100 members, and above, unless the template says otherwise."""
 
+# A billion-digit number in ten characters would be computed before it could be refused.
+_LONG_EXPONENT = re.compile(r"[eE][+-]?[0-9_]{4,}")
+
 
 def _exact(value: object) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError('write decimals as text, such as "0.5": a TOML float is not exact')
+    if isinstance(value, str) and _LONG_EXPONENT.search(value):
+        raise ValueError(f"{value!r} is not a number of usable size")
     try:
         return Fraction(value)
     except (ValueError, ZeroDivisionError):
@@ -120,14 +127,15 @@ class PlanTemplate:
         """Read a template from text."""
         try:
             return cls(source, _File.model_validate(tomllib.loads(text)))
-        except tomllib.TOMLDecodeError as error:
-            raise PlanError(f"{source} is not valid TOML: {error}") from error
         except ValidationError as error:
             raise PlanError(f"{source}: {_explain(error)}") from error
+        # Besides its own error, tomllib lets out those of over-long integers and deep nesting.
+        except (ValueError, RecursionError) as error:
+            raise PlanError(f"{source} is not valid TOML: {error}") from error
 
     @property
     def title(self) -> str:
-        """The title that every round made from this template carries."""
+        """The title of every round made from this template; ``{cohort}`` stands for the cohort."""
         return self._file.plan.title
 
     @property
@@ -170,7 +178,7 @@ class PlanTemplate:
             return Plan(
                 round_id=round_id,
                 cohort=cohort,
-                title=self.title,
+                title=self.title.replace("{cohort}", cohort),
                 period=chosen,
                 definitions=self._definitions(definitions or {}),
                 measures=tuple(
@@ -229,6 +237,8 @@ def _edges(table: _IndicatorTable, participants: int) -> tuple[Fraction, ...]:
         raise PlanError(f"{what} is ranked: give either bins = {{lower, upper}} or edges = [...]")
     default = SMALL_BINS if participants <= SMALL_COHORT else LARGE_BINS
     count = default if table.bins.count is None else table.bins.count
+    if count > MAX_BINS:
+        raise PlanError(f"{what}: {count} bins are too many, use at most {MAX_BINS} bins")
     edges = log_edges(table.bins.lower, table.bins.upper, count)
     return tuple(edge / table.scale for edge in edges)
 
