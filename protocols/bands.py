@@ -110,13 +110,17 @@ class _Plan:
 
 
 def _percentile_cost(start: int, end: int, total: int) -> int:
-    """Distance to the nearer end, in hundredths of a member, of the percentiles inside a run."""
-    cost = 0
-    for percentile in PERCENTILES:
-        position = percentile * total
-        if 100 * start <= position < 100 * end:
-            cost += min(position - 100 * start, 100 * end - position)
-    return cost
+    """Distance of the percentiles inside a run to its nearer cut, in hundredths of a member.
+
+    The two ends of the cohort are no cuts; a single run has none, and its cost is 0.
+    """
+    cuts = [100 * place for place in (start, end) if 0 < place < total]
+    positions = (percentile * total for percentile in PERCENTILES)
+    return sum(
+        min(abs(position - cut) for cut in cuts)
+        for position in positions
+        if cuts and 100 * start <= position < 100 * end
+    )
 
 
 def _members(cells: Sequence[BinRange]) -> int:

@@ -169,6 +169,10 @@ def certify(
     plan: Plan, layout: Layout, statement_hash: bytes, counts: Counts, classes: Classes
 ) -> BandCertificate:
     """Apply the policy. Run by each trustee; all arrive at the same certificate."""
+    minimum = plan.policy.minimum_cohort
+    if counts.members < minimum:
+        reason = f"fewer than {minimum} enterprises took part"
+        return withhold(plan, statement_hash, counts.members, reason)
     rankings: list[RankingResult] = []
     for indicator in plan.ranked_indicators:
         if indicator == plan.sums_indicator:
