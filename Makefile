@@ -19,7 +19,7 @@ MAPPING ?= $(US)/mapping.toml
 PLAN ?= $(US)/plan.toml
 # Compares the releases in $(OUT)/exact with a plain computation.
 EXACT_ORACLE ?= tests/exact/check_release.py
-VECTOR_WRITER ?= tests/vectors/write_vectors.py
+VECTOR_WRITER ?= tests.vectors.write_vectors
 
 # Installs the part of the one lock that some groups need: hashes checked, nothing else let in.
 # pip stops when the part is not closed, so nothing can come in without a hash.
@@ -53,10 +53,10 @@ exact: $(VENV)/.dev ## run ten years of US plants and compare each release with 
 	CEFED_EXACT_OUT=$(OUT)/exact $(BIN)/python -m pytest $(EXACT_ORACLE) $(PYTEST_ARGS)
 
 bench: $(VENV)/.sim ## measure this machine
-	$(BIN)/cefed bench
+	$(BIN)/cefed bench crypto
 
 vectors: $(VENV)/.dev ## write the test vectors again
-	$(BIN)/python $(VECTOR_WRITER)
+	$(BIN)/python -m $(VECTOR_WRITER)
 
 proto: $(VENV)/.dev ## generate Python from protocols/wire/*.proto
 	$(BIN)/python tools/generate_proto.py
