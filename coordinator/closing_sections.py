@@ -1,0 +1,124 @@
+"""The report's last sections: what is withheld, the error budget, verification, method.
+
+Called by `coordinator.report`, after the sections whose withheld cells it lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from coordinator.documents import Cohort
+from coordinator.errors import DocumentError
+from coordinator.figures import percent, plain, unit_name
+from coordinator.tables import Notes, join, label, table, tag
+from coordinator.texts import Html, Texts, html
+
+_SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,40})?\Z")
+
+
+def withheld(notes: Notes, texts: Texts) -> Html:
+    """Every withheld cell with its number and its reason."""
+    heading = tag("h2", texts("page.withheld"))
+    if not notes.items:
+        return tag("section", join([heading, tag("p", texts("withheld.none"))]))
+    head = [
+        texts("withheld.number"),
+        texts("table.cohort"),
+        texts("withheld.what"),
+        texts("withheld.reason"),
+    ]
+    rows = [
+        [
+            tag("span", note.number, id=f"{notes.edition}-note-{note.number}"),
+            note.cohort,
+            note.what,
+            note.reason,
+        ]
+        for note in notes.items
+    ]
+    intro = tag("p", texts("withheld.intro"))
+    return tag("section", join([heading, intro, table(head, rows, "notes")]))
+
+
+def accuracy(
+    cohorts: Sequence[Cohort], extras: Mapping[str, Mapping[str, str]], texts: Texts
+) -> Html:
+    """The error budget: what is exact, what is rounded, how wide bands are.
+
+    Raises:
+        DocumentError: a `curve_deviation` that is not a plain decimal.
+    """
+    shown = [cohort for cohort in cohorts if cohort.withheld is None]
+    keys = ("integers", "ratios", "bands", "curve", "noise")
+    parts: list[Html] = [
+        tag("h2", texts("page.accuracy")),
+        tag("ul", join(tag("li", texts(f"accuracy.{key}")) for key in keys), class_="plain"),
+    ]
+    if shown:
+        head = [
+            texts("table.cohort"),
+            texts("accuracy.rounding"),
+            texts("accuracy.width"),
+            texts("accuracy.deviation"),
+        ]
+        rows = [
+            [
+                label(cohort, texts),
+                _rounding(cohort, texts),
+                _width(cohort),
+                _deviation(cohort, extras, texts),
+            ]
+            for cohort in shown
+        ]
+        parts.append(tag("h4", texts("accuracy.heading")))
+        parts.append(table(head, rows, "budget"))
+        parts.append(tag("p", texts("accuracy.deviation_note"), class_="note"))
+    return tag("section", join(parts))
+
+
+def _rounding(cohort: Cohort, texts: Texts) -> Html:
+    """Half a unit for each member, as a bound for every total of the cohort."""
+    bound = plain(Fraction(cohort.n or 0, 2))
+    units = dict.fromkeys(value.unit for value in cohort.measures.values())
+    names = ", ".join(unit_name(unit, texts.language) for unit in units)
+    return html(f"± {bound} {names}") if names else html("–")
+
+
+def _width(cohort: Cohort) -> Html:
+    ratios = [
+        band.upper.value / band.lower.value
+        for band in cohort.bands
+        if band.lower and band.upper and band.lower.value > 0
+    ]
+    return html(f"× {plain(max(ratios), 3)}") if ratios else html("–")
+
+
+def _deviation(cohort: Cohort, extras: Mapping[str, Mapping[str, str]], texts: Texts) -> Html:
+    given = extras.get(cohort.name, {}).get("curve_deviation")
+    if given is None:
+        return texts("accuracy.not_measured")
+    if not _SHARE.match(given):
+        raise DocumentError(f"cohort {cohort.name!r}: curve_deviation is not a plain decimal")
+    return texts("accuracy.deviation_value", value=percent(Fraction(given)))
+
+
+def verify(bundle: str, texts: Texts) -> Html:
+    """The command, and what it does and does not show."""
+    keys = ("who", "sums", "opened", "bands", "figures")
+    parts = [
+        tag("h2", texts("page.verify")),
+        tag("p", texts("verify.intro")),
+        tag("pre", tag("code", f"cefed verify {bundle}")),
+        tag("ol", join(tag("li", texts(f"verify.{key}")) for key in keys)),
+        tag("p", texts("verify.limits"), class_="note"),
+    ]
+    return tag("section", join(parts))
+
+
+def method(texts: Texts) -> Html:
+    """Terms and formulas, with their source."""
+    keys = ("cef", "cei", "band", "trr", "acc", "opt_out", "cas", "unit_cost", "source")
+    items = join(tag("li", texts(f"method.{key}")) for key in keys)
+    return tag("section", join([tag("h2", texts("page.method")), tag("ul", items, class_="plain")]))

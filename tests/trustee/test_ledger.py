@@ -1,0 +1,127 @@
+"""The ledger signs once, opens once, and notices when it was touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from protocols.errors import PolicyRefusal
+from tests.trustee.scene import new_ledger
+from trustee.errors import LedgerError
+from trustee.ledger import GENESIS, Ledger
+
+PLAN, OTHER_PLAN = b"p" * 32, b"q" * 32
+STATEMENT, OTHER_STATEMENT = b"s" * 32, b"t" * 32
+A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.jsonl"
+
+
+def test_a_closing_is_signed_once_a_round(path: Path) -> None:
+    ledger = new_ledger(path)
+
+    assert ledger.record_closing("r", PLAN, STATEMENT) == GENESIS
+    assert ledger.record_closing("r", PLAN, STATEMENT) == GENESIS
+    with pytest.raises(PolicyRefusal, match="another closing statement"):
+        ledger.record_closing("r", PLAN, OTHER_STATEMENT)
+    with pytest.raises(PolicyRefusal, match="another closing statement"):
+        ledger.record_closing("r", OTHER_PLAN, STATEMENT)
+    with pytest.raises(PolicyRefusal, match="closed before as round r"):
+        ledger.record_closing("r-again", PLAN, OTHER_STATEMENT)
+
+
+def test_what_was_signed_is_remembered_after_a_restart(path: Path) -> None:
+    ledger = new_ledger(path)
+    ledger.record_closing("one", PLAN, STATEMENT)
+    head = ledger.head
+    before = ledger.record_closing("two", OTHER_PLAN, STATEMENT)
+    ledger.close()
+
+    again = new_ledger(path)
+
+    assert before == head
+    assert again.record_closing("two", OTHER_PLAN, STATEMENT) == head
+    with pytest.raises(PolicyRefusal):
+        again.record_closing("one", PLAN, OTHER_STATEMENT)
+
+
+def test_an_item_is_opened_in_one_round_only(path: Path) -> None:
+    ledger = new_ledger(path)
+    ledger.record_opening("one", "2020", [A, B])
+    ledger.record_opening("one", "2020", [A, B])
+    ledger.close()
+    again = new_ledger(path)
+
+    with pytest.raises(PolicyRefusal, match="1 members' data of 2020 was opened before"):
+        again.check_items("two", "2020", [B, C])
+    with pytest.raises(PolicyRefusal):
+        again.record_opening("two", "2020", [B, C])
+    again.check_items("two", "2021", [A, B])
+    again.check_items("one", "2020", [A, B])
+    again.record_opening("two", "2020", [C])
+
+
+def test_another_process_is_kept_out(path: Path) -> None:
+    ledger = new_ledger(path)
+
+    with pytest.raises(LedgerError, match="in use"):
+        Ledger(path)
+    ledger.close()
+    Ledger(path).close()
+
+
+def test_a_missing_ledger_is_not_started_again(path: Path) -> None:
+    with pytest.raises(LedgerError, match="missing"):
+        Ledger(path)
+
+
+def test_an_existing_ledger_is_not_overwritten(path: Path) -> None:
+    Ledger.create(path)
+
+    with pytest.raises(LedgerError):
+        Ledger.create(path)
+
+
+def filled(path: Path) -> list[bytes]:
+    ledger = new_ledger(path)
+    ledger.record_closing("one", PLAN, STATEMENT)
+    ledger.record_opening("one", "2020", [A, B])
+    ledger.record_closing("two", OTHER_PLAN, STATEMENT)
+    ledger.close()
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def test_a_line_cut_off_by_a_crash_is_dropped(path: Path) -> None:
+    lines = filled(path)
+    path.write_bytes(b"".join(lines[:2]) + lines[2][:-10])
+
+    ledger = new_ledger(path)
+
+    assert path.read_bytes() == b"".join(lines[:2])
+    ledger.record_closing("two", OTHER_PLAN, OTHER_STATEMENT)
+    ledger.close()
+    new_ledger(path).close()
+
+
+@pytest.mark.parametrize("defect", ["removed", "swapped", "edited", "not json", "not an object"])
+def test_a_ledger_that_was_touched_is_refused(path: Path, defect: str) -> None:
+    lines = filled(path)
+    if defect == "removed":
+        del lines[1]
+    elif defect == "swapped":
+        lines[0], lines[1] = lines[1], lines[0]
+    elif defect == "edited":
+        record = json.loads(lines[1])
+        record["members"] = record["members"][:1]
+        lines[1] = json.dumps(record).encode() + b"\n"
+    else:
+        lines[1] = b"not json\n" if defect == "not json" else b"[]\n"
+    path.write_bytes(b"".join(lines))
+
+    with pytest.raises(LedgerError, match="line"):
+        Ledger(path)

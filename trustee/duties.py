@@ -1,0 +1,272 @@
+"""What a trustee owes a round: a state machine without socket, file or clock but its ledger.
+
+The caller feeds it the transcript (:meth:`Duties.read`) and the sealed envelopes of the phases it
+wants (:meth:`Duties.receive`), and carries out what :meth:`Duties.step` returns. The order of a
+round is SPEC.md section 4: recompute and vote on the closing; with q equal votes open the counts,
+then the classes, among trustees; vote on the certificate; with q equal certificates give shares of
+the certified sums; check the release and endorse it. A trustee that is restarted reads the
+transcript again and continues: whatever it signed before it signs again, byte for byte.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from protocols import certificate, closing, opening, release
+from protocols.aggregate import Aggregates
+from protocols.certificate import BandCertificate, Classes, Counts
+from protocols.closing import ClosingStatement
+from protocols.errors import (
+    OpeningInconsistent,
+    PackingError,
+    PolicyRefusal,
+    QuorumMissing,
+)
+from protocols.transcript import Entry
+from trustee.agreement import Agreement
+from trustee.exchange import Exchange, Holder, Send
+from trustee.ledger import Ledger
+from trustee.record import Record
+
+LOG = logging.getLogger("cefed.trustee")
+
+INCONSISTENT = "the opened counts and classes contradict each other"
+"""Reason of a certificate that withholds a cohort in which a contribution was not well-formed."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """To do: post a signed statement to the transcript."""
+
+    kind: str
+    statement: bytes
+
+
+Action = Post | Send
+
+
+class Duties:
+    """One trustee in one round.
+
+    :raises ProtocolError: from :meth:`read` and :meth:`step`, when the trustee refuses to go on;
+        the caller logs it and leaves the round.
+    """
+
+    def __init__(self, agreement: Agreement, holder: Holder, ledger: Ledger) -> None:
+        self.finished = False
+        """Nothing is left to do: this trustee's endorsement is in the transcript."""
+        self._agreement = agreement
+        self._holder = holder
+        self._ledger = ledger
+        self._record = Record(agreement)
+        self._posts: dict[str, Post] = {}
+        self._done: set[str] = set()
+        self._statement: ClosingStatement | None = None
+        self._aggregates: Aggregates | None = None
+        self._members: list[bytes] = []
+        self._too_small: str | None = None
+        self._closed = False
+        self._exchanges: dict[str, Exchange] = {}
+        self._known: tuple[Counts, Classes] | None = None
+        self._own_certificate: BandCertificate | None = None
+        self._certificate: BandCertificate | None = None
+
+    @property
+    def next_index(self) -> int:
+        """The first transcript entry that was not read yet."""
+        return self._record.next_index
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """The phases whose sealed envelopes it waits for."""
+        return tuple(p for p, exchange in self._exchanges.items() if exchange.opened is None)
+
+    def read(self, entry: Entry) -> None:
+        """Take in the next transcript entry."""
+        self._record.read(entry)
+
+    def receive(self, phase: str, envelopes: Mapping[int, bytes]) -> None:
+        """Take in the sealed envelopes of a wanted phase, by sender."""
+        if phase in self._exchanges:
+            self._exchanges[phase].receive(envelopes)
+
+    def done(self, action: Action) -> None:
+        """Note that an action was carried out, or was refused for good."""
+        if isinstance(action, Post):
+            self._done.add(action.kind)
+        else:
+            self._exchanges[action.phase].sent(action)
+
+    def step(self) -> list[Action]:
+        """What to do now; what was not reported done is returned again."""
+        if self._record.included is None or self.finished:
+            return []
+        self._advance()
+        actions: list[Action] = []
+        for kind, post in list(self._posts.items()):
+            if self._in_log(kind):
+                del self._posts[kind]
+            elif kind not in self._done:
+                actions.append(post)
+        for exchange in self._exchanges.values():
+            actions.extend(exchange.outgoing)
+        if self._in_log("endorsement"):
+            self._finish()
+        return actions
+
+    def _advance(self) -> None:
+        if self._statement is None:
+            self._statement = self._recompute()
+        self._vote_closing(self._statement)
+        if not self._agreed_closing(self._statement):
+            return
+        if self._own_certificate is None:
+            self._own_certificate = self._certify(self._statement)
+        if self._own_certificate is None:
+            return
+        self._post("certificate", self._own_certificate.to_bytes())
+        if self._agreed_certificate(self._own_certificate):
+            self._give_sums()
+            self._endorse()
+
+    def _recompute(self) -> ClosingStatement:
+        """Check every listed contribution from its signed bytes; keep the products only."""
+        terms, included = self._agreement, self._record.included or ()
+        aggregates, accepted = closing.recompute(
+            terms.plan,
+            terms.layout,
+            terms.roster,
+            terms.ceremony,
+            self._record.contributions,
+            included,
+        )
+        self._record.forget_contributions()
+        self._aggregates = aggregates
+        self._members = [contribution.member.raw for contribution in accepted]
+        self._too_small = closing.check_cohort_size(terms.plan, terms.roster, accepted)
+        LOG.info("round %s: %d contributions checked", terms.plan.round_id, len(accepted))
+        return ClosingStatement(terms.plan.hash, included, aggregates.hash)
+
+    def _vote_closing(self, statement: ClosingStatement) -> None:
+        """Sign the statement: once a round, by the ledger, and again the same after a restart."""
+        if "closing" in self._posts or self._closed:
+            return
+        plan = self._agreement.plan
+        if self._too_small is None:
+            self._ledger.check_items(plan.round_id, plan.period, self._members)
+        head = self._ledger.record_closing(plan.round_id, plan.hash, statement.hash)
+        vote = closing.vote(statement, head, self._holder.signing)
+        self._posts["closing"] = Post("closing", vote)
+
+    def _agreed_closing(self, own: ClosingStatement) -> bool:
+        if not self._closed:
+            terms = self._agreement
+            try:
+                agreed = closing.tally(self._record.votes["closing"], terms.plan, terms.ceremony)
+            except QuorumMissing:
+                return False
+            if agreed != own:
+                raise PolicyRefusal("the other trustees closed the round with another list")
+            self._closed = True
+        return True
+
+    def _certify(self, statement: ClosingStatement) -> BandCertificate | None:
+        """This trustee's own certificate; None while shares of others are missing."""
+        plan, layout = self._agreement.plan, self._agreement.layout
+        members = len(self._members)
+        if self._too_small is not None:
+            return certificate.withhold(plan, statement.hash, members, self._too_small)
+        try:
+            opened = self._opened(opening.COUNTS, statement.hash, layout.count_labels())
+            if opened is None:
+                return None
+            counts = certificate.read_counts(plan, layout, opened, members)
+            labels = certificate.class_labels(layout, counts)
+            opened = self._opened(opening.CLASSES, statement.hash, labels)
+            if opened is None:
+                return None
+            classes = certificate.read_classes(layout, counts, opened)
+        except (OpeningInconsistent, PackingError) as error:
+            LOG.error("round %s: withheld: %s", plan.round_id, error)
+            return certificate.withhold(plan, statement.hash, members, INCONSISTENT)
+        self._known = counts, classes
+        return certificate.certify(plan, layout, statement.hash, counts, classes)
+
+    def _opened(self, phase: str, basis: bytes, labels: list[str]) -> dict[str, int] | None:
+        """The plaintexts of one sealed step by label; None while shares are missing."""
+        if phase not in self._exchanges:
+            if self._aggregates is None:
+                raise PolicyRefusal("nothing is opened before the aggregates are recomputed")
+            plan = self._agreement.plan
+            self._ledger.record_opening(plan.round_id, plan.period, self._members)
+            self._exchanges[phase] = Exchange(
+                self._agreement, self._holder, self._aggregates, phase, basis, tuple(labels)
+            )
+        opened = self._exchanges[phase].opened
+        return None if opened is None else release.plaintexts(opened)
+
+    def _agreed_certificate(self, own: BandCertificate) -> bool:
+        if self._certificate is None:
+            terms = self._agreement
+            try:
+                agreed = certificate.tally(
+                    self._record.votes["certificate"], terms.plan, terms.ceremony
+                )
+            except QuorumMissing:
+                return False
+            if agreed.to_bytes() != own.to_bytes():
+                raise PolicyRefusal("the other trustees certified other bands")
+            self._certificate = agreed
+        return True
+
+    def _give_sums(self) -> None:
+        """Shares for exactly the certified sums, to the coordinator, unless it has released."""
+        agreed, terms = self._certificate, self._agreement
+        if agreed is None or agreed.withheld or self._aggregates is None:
+            return
+        if "sums" in self._done or "sums" in self._posts or self._record.release is not None:
+            return
+        if self._in_log("sums"):
+            return
+        shares = opening.make_share_set(
+            terms.plan,
+            terms.ceremony,
+            self._aggregates,
+            self._holder.share,
+            opening.SUMS,
+            agreed.hash,
+            certificate.sum_labels(terms.plan, terms.layout, agreed),
+        )
+        self._post("sums", shares)
+
+    def _endorse(self) -> None:
+        """Check the release from its openings to its last byte, then endorse it."""
+        statement, agreed, terms = self._record.release, self._certificate, self._agreement
+        if statement is None or agreed is None or self._aggregates is None:
+            return
+        self._posts.pop("sums", None)
+        if "endorsement" in self._posts or self._in_log("endorsement"):
+            return
+        released = release.Release.from_bytes(
+            statement.payload, terms.ceremony.key.public.modulus_bytes
+        )
+        release.check(released, terms.plan, terms.layout, agreed, self._aggregates)
+        if not agreed.withheld and self._known is not None:
+            opened = release.plaintexts(released.openings)
+            release.check_against_classes(terms.plan, terms.layout, agreed, opened, *self._known)
+        self._post("endorsement", release.endorse_payload(statement.hash))
+
+    def _post(self, kind: str, payload: bytes) -> None:
+        if kind not in self._posts and kind not in self._done and not self._in_log(kind):
+            self._posts[kind] = Post(kind, self._holder.signing.sign(kind, payload))
+
+    def _in_log(self, kind: str) -> bool:
+        return self._record.voted(kind, self._agreement.ceremony, self._holder.me.index)
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._aggregates = None
+        self._exchanges.clear()
+        self._posts.clear()

@@ -1,0 +1,204 @@
+"""The trustee's release ledger: what it signed and what it helped to open, hash-chained, durable.
+
+One JSON object a line, each with the hash of the one before; a line is on the disk before the
+trustee acts on it. Two rules rest on it (SPEC.md section 8):
+
+* at most one closing statement a round, by the round's name and by its plan;
+* an item (member key, period) that it helped to open in one round is not opened in another: the
+  simple rule that makes the differencing of two releases impossible.
+
+A ledger that is lost is not started again silently, or the trustee could be made to sign twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from protocols.errors import PolicyRefusal
+from protocols.hashing import domain_hash
+from trustee.errors import LedgerError
+
+LOG = logging.getLogger("cefed.trustee")
+
+GENESIS = domain_hash("cefed/ledger/v1")
+CLOSING, OPENING = "closing", "opening"
+
+
+class Ledger:
+    """An open ledger; holds a lock on its file until :meth:`close`.
+
+    :param clock: seconds since 1970-01-01 UTC; a parameter for tests.
+    :raises LedgerError: no such file, in use by another process, or its chain is broken.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._head = GENESIS
+        self._count = 0
+        self._closings: dict[str, tuple[bytes, bytes, bytes]] = {}
+        self._plans: dict[bytes, str] = {}
+        self._opened: dict[tuple[bytes, str], str] = {}
+        self._openings: set[str] = set()
+        self._file = _lock(path)
+        self._load(path)
+
+    @staticmethod
+    def create(path: Path) -> None:
+        """Start an empty ledger, once, when the trustee's folder is made."""
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise LedgerError(f"cannot create {path}: {error.strerror}") from error
+
+    @property
+    def head(self) -> bytes:
+        """The hash of the last line; goes into the closing vote."""
+        return self._head
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+    def record_closing(self, round_id: str, plan_hash: bytes, statement_hash: bytes) -> bytes:
+        """Note that the trustee is about to sign this closing statement.
+
+        :returns: the head before the note, which the vote carries; the same for a repetition.
+        :raises PolicyRefusal: it signed another one in this round or for this plan.
+        """
+        known = self._closings.get(round_id)
+        if known is not None:
+            if known[:2] != (plan_hash, statement_hash):
+                raise PolicyRefusal(f"another closing statement of round {round_id} was signed")
+            return known[2]
+        if plan_hash in self._plans:
+            raise PolicyRefusal(f"this plan was closed before as round {self._plans[plan_hash]}")
+        before = self._head
+        self._append(
+            {
+                "event": CLOSING,
+                "round": round_id,
+                "plan": plan_hash.hex(),
+                "statement": statement_hash.hex(),
+            }
+        )
+        return before
+
+    def check_items(self, round_id: str, period: str, members: Iterable[bytes]) -> None:
+        """Refuse members whose data of this period was opened in another round.
+
+        :raises PolicyRefusal: counts them; the round they are in is in the ledger.
+        """
+        taken = [
+            self._opened[member, period]
+            for member in members
+            if self._opened.get((member, period), round_id) != round_id
+        ]
+        if taken:
+            raise PolicyRefusal(
+                f"round {round_id}: {len(taken)} members' data of {period} was opened before, in "
+                f"round {sorted(taken)[0]}; the difference of the two would expose them"
+            )
+
+    def record_opening(self, round_id: str, period: str, members: Iterable[bytes]) -> None:
+        """Note that the trustee is about to give its first shares for these members' data."""
+        if round_id in self._openings:
+            return
+        items = list(members)
+        self.check_items(round_id, period, items)
+        self._append(
+            {
+                "event": OPENING,
+                "round": round_id,
+                "period": period,
+                "members": [member.hex() for member in items],
+            }
+        )
+
+    def _append(self, record: dict[str, Any]) -> None:
+        record = {
+            "number": self._count,
+            "time": int(self._clock()),
+            **record,
+            "previous": self._head.hex(),
+        }
+        record["hash"] = _link(record).hex()
+        try:
+            self._file.write(_canonical(record) + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise LedgerError(f"cannot write the ledger: {error.strerror}") from error
+        self._take(record)
+
+    def _take(self, record: dict[str, Any]) -> None:
+        before, self._head = self._head, bytes.fromhex(record["hash"])
+        self._count += 1
+        round_id = record["round"]
+        if record["event"] == CLOSING:
+            plan_hash, statement = bytes.fromhex(record["plan"]), bytes.fromhex(record["statement"])
+            self._closings[round_id] = (plan_hash, statement, before)
+            self._plans[plan_hash] = round_id
+        else:
+            self._openings.add(round_id)
+            for member in record["members"]:
+                self._opened[bytes.fromhex(member), record["period"]] = round_id
+
+    def _load(self, path: Path) -> None:
+        self._file.seek(0)
+        kept = 0
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                # Cut off while it was written: the trustee had not acted on it yet.
+                LOG.warning("ledger %s: dropping an unfinished last line", path)
+                self._file.truncate(kept)
+                break
+            kept += len(line)
+            try:
+                record = json.loads(line)
+                holds = (
+                    record["number"] == self._count
+                    and record["previous"] == self._head.hex()
+                    and record["hash"] == _link(record).hex()
+                    and record["event"] in (CLOSING, OPENING)
+                )
+                if holds:
+                    self._take(record)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise LedgerError(f"{path}: line {self._count + 1} is not a record") from error
+            if not holds:
+                raise LedgerError(f"{path}: line {self._count + 1} breaks the chain")
+        self._file.seek(0, os.SEEK_END)
+
+
+def _lock(path: Path) -> BinaryIO:
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        raise LedgerError(
+            f"{path} is missing. Without it this trustee could be made to sign twice: restore it "
+            "from a backup, or make a new trustee and hold a new ceremony"
+        ) from None
+    except OSError as error:
+        raise LedgerError(f"cannot open {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise LedgerError(f"{path} is in use: another process serves this trustee") from None
+    return file
+
+
+def _canonical(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _link(record: dict[str, Any]) -> bytes:
+    content = {key: value for key, value in record.items() if key != "hash"}
+    return domain_hash("cefed/ledger-entry/v1", _canonical(content))
