@@ -1,0 +1,1 @@
+"""The gateway side: carries sealed bytes out and signed documents in, and can read neither."""

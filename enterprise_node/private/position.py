@@ -1,0 +1,235 @@
+"""Where the enterprise stands: computed here from a published release and its own integers.
+
+Nothing of this leaves the node. Percentile ranges come from the bands' counts, distances from the
+published ratios, the K grade from the cohort's two sums, the target from the band's row of
+``targets.csv``. All values are exact until they are written as text.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from accounting.errors import ModelError
+from accounting.grade import ValueBasis, carbon_intensity, grade
+from enterprise_node.errors import ReleaseRefused
+from enterprise_node.private.intake import OwnMeasures
+
+_HALF = Fraction(1, 2)
+
+
+@dataclass(frozen=True, repr=False)
+class Standing:
+    """The place in one ranking. ``band`` counts from 1 in ascending order of the indicator.
+
+    ``better_than`` is the range of the cohort's share, in percent, that is certainly and at most
+    less efficient or in the same band. ``to_median`` and ``to_best`` are own value over the
+    published one, minus 1, in percent, positive when the own value is larger.
+    """
+
+    indicator: str
+    unit: str
+    own: str
+    cohort: str | None
+    band: int | None = None
+    bands: int | None = None
+    interval: tuple[str | None, str | None] | None = None
+    members_in_band: int | None = None
+    better_than: tuple[str, str] | None = None
+    to_median: str | None = None
+    to_best: str | None = None
+    withheld: str | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Position:
+    """Everything a node tells its owner after a release."""
+
+    enterprise: str
+    cohort: str
+    members: int | None
+    withheld: str | None
+    standings: tuple[Standing, ...] = ()
+    grade: int | None = None
+    k: str | None = None
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, object]:
+        """As JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """As text for a terminal."""
+        lines = [f"{self.enterprise} in cohort {self.cohort} ({self.members or 'few'} members)"]
+        if self.withheld is not None:
+            return [*lines, f"  withheld: {self.withheld}"]
+        for standing in self.standings:
+            lines += _standing_lines(standing)
+        if self.grade is not None:
+            lines.append(f"  carbon-efficiency grade {self.grade} of 5 (K = {self.k}; 1 is best)")
+        for strategy, rate in self.targets.items():
+            lines.append(f"  target under {strategy}: reduce by {rate} of own emissions")
+        return [*lines, "  This is computed on this machine and shown to nobody else."]
+
+
+def position(
+    document: Mapping[str, Any], own: OwnMeasures, targets: Mapping[int, Mapping[str, str]] | None
+) -> Position:
+    """The position of an enterprise in a release.
+
+    :param document: the release document of its cohort.
+    :param targets: r by strategy for each band number, from :func:`read_targets`.
+    :raises ReleaseRefused: the document is of another cohort, or has measures this node lacks.
+    """
+    if document.get("cohort") != own.cohort:
+        raise ReleaseRefused(
+            f"the release is of cohort {document.get('cohort')!r}, this node's is {own.cohort!r}"
+        )
+    if document.get("withheld") is not None:
+        return Position(own.enterprise, own.cohort, document.get("n"), str(document["withheld"]))
+    try:
+        standings = tuple(
+            _standing(name, item, document, own) for name, item in document["indicators"].items()
+        )
+        number, k = _grade(document, own)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ReleaseRefused(f"the release does not fit this node's measures: {error}") from error
+    band = next((s.band for s in standings if s.indicator == document.get("ranking")), None)
+    return Position(
+        enterprise=own.enterprise,
+        cohort=own.cohort,
+        members=document["n"],
+        withheld=None,
+        standings=standings,
+        grade=number,
+        k=k,
+        targets=dict((targets or {}).get(band or 0, {})),
+    )
+
+
+def read_targets(path: Path, cohort: str) -> dict[int, dict[str, str]]:
+    """r by strategy for each band of a cohort in a ``targets.csv``."""
+    found: dict[int, dict[str, str]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row["cohort"].lstrip("'") == cohort:
+                    found.setdefault(int(row["band"]), {})[row["strategy"]] = row["r"]
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise ReleaseRefused(f"cannot read {path} as targets: {error}") from error
+    return found
+
+
+def _standing(
+    name: str, item: Mapping[str, Any], document: Mapping[str, Any], own: OwnMeasures
+) -> Standing:
+    own_value = (
+        Fraction(item["scale"])
+        * own.integers[item["numerator"]]
+        / own.integers[item["denominator"]]
+    )
+    base = Standing(name, item["unit"], _text(own_value), item.get("value"))
+    ranking = document["rankings"].get(name)
+    if ranking is None:
+        return base
+    if ranking.get("withheld"):
+        return Standing(
+            base.indicator, base.unit, base.own, base.cohort, withheld=ranking["withheld"]
+        )
+    bands = ranking["bands"]
+    index = _band_index(own_value, bands)
+    members = sum(band["n"] for band in bands)
+    below = sum(band["n"] for band in bands[:index])
+    above = sum(band["n"] for band in bands[index + 1 :])
+    worse, better = (below, above) if item["direction"] == "higher" else (above, below)
+    median = next(
+        (
+            Fraction(c["value"])
+            for c in ranking["cut_points"]
+            if c.get("value") is not None and Fraction(c["target"]) == _HALF
+        ),
+        None,
+    )
+    best = document.get("best_decile") or {}
+    decile = Fraction(best["value"]) if best.get("indicator") == name else None
+    return Standing(
+        indicator=name,
+        unit=item["unit"],
+        own=base.own,
+        cohort=base.cohort,
+        band=index + 1,
+        bands=len(bands),
+        interval=(bands[index]["lower"], bands[index]["upper"]),
+        members_in_band=bands[index]["n"],
+        better_than=(_percent(Fraction(worse, members)), _percent(1 - Fraction(better, members))),
+        to_median=_distance(own_value, median),
+        to_best=_distance(own_value, decile),
+    )
+
+
+def _band_index(value: Fraction, bands: Sequence[Mapping[str, Any]]) -> int:
+    for index, band in enumerate(bands):
+        if band["upper"] is None or value < Fraction(band["upper"]):
+            return index
+    return len(bands) - 1
+
+
+def _grade(document: Mapping[str, Any], own: OwnMeasures) -> tuple[int | None, str | None]:
+    """Grade and K by the indicator whose bands carry sums, if it relates value to emissions."""
+    item = document["indicators"].get(document.get("ranking"))
+    if item is None:
+        return None, None
+    value, emissions = item["numerator"], item["denominator"]
+    if item["direction"] == "lower":
+        value, emissions = emissions, value
+    sums = document["measures"]
+    if "CO2" not in own.units[emissions] or "CO2" in own.units[value]:
+        return None, None
+    basis = ValueBasis.OUTPUT_VALUE
+    try:
+        result = grade(
+            carbon_intensity(own.integers[emissions], own.integers[value], basis),
+            carbon_intensity(int(sums[emissions]["value"]), int(sums[value]["value"]), basis),
+        )
+    except ModelError:
+        return None, None
+    return result.grade, _text(result.k)
+
+
+def _standing_lines(standing: Standing) -> list[str]:
+    head = f"  {standing.indicator}: {standing.own} {standing.unit}"
+    if standing.cohort is not None:
+        head += f" (cohort {_text(Fraction(standing.cohort))})"
+    if standing.withheld is not None:
+        return [head, f"    ranking withheld: {standing.withheld}"]
+    if standing.band is None or standing.better_than is None or standing.interval is None:
+        return [head]
+    low, high = (None if e is None else _text(Fraction(e)) for e in standing.interval)
+    place = f"below {high}" if low is None else f"{low} to {high}" if high else f"{low} and above"
+    lines = [
+        head,
+        f"    band {standing.band} of {standing.bands} ({place}), with "
+        f"{standing.members_in_band} members; more efficient than {standing.better_than[0]} to "
+        f"{standing.better_than[1]} of the cohort",
+    ]
+    if standing.to_median is not None:
+        lines.append(f"    {standing.to_median} from the median")
+    if standing.to_best is not None:
+        lines.append(f"    {standing.to_best} from the best decile's mean")
+    return lines
+
+
+def _text(value: Fraction) -> str:
+    return f"{float(value):.6g}"
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(100 * share):.3g} %"
+
+
+def _distance(own: Fraction, other: Fraction | None) -> str | None:
+    return None if not other else f"{float(100 * (own / other - 1)):+.3g} %"

@@ -1,0 +1,154 @@
+"""Exactly what will leave the node in a round, shown to its owner before it leaves.
+
+What is in the clear, what is inside ciphertexts, how many bytes, to where; and, for the owner's
+eyes only, which bin and which size classes the encrypted one-hots will say. SPEC.md section 4.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+from enterprise_node.private.intake import OwnMeasures
+from enterprise_node.private.participation import Accepted, describe_terms
+from protocols import contribution
+from protocols.bins import bin_of
+from protocols.encoding import class_lower, class_upper, size_class
+from protocols.knowledge import KnowledgeProof
+from protocols.plan import Indicator, Level, Measure
+from protocols.signing import SigningKey
+
+_KINDS = {
+    "N": "bin counts",
+    "K": "size classes by bin",
+    "V": "values by bin",
+    "KC": "size classes for the cohort",
+    "VC": "values for the cohort",
+}
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A measure that travels inside ciphertexts, and the finest sum that may be opened of it."""
+
+    name: str
+    unit: str
+    opened_for: str
+
+
+@dataclass(frozen=True, repr=False)
+class OwnView:
+    """What only the owner sees: bin and size classes that the ciphertexts will hold."""
+
+    bins: dict[str, str]
+    classes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The preview of one contribution. Sizes in bytes."""
+
+    destination: str
+    round_id: str
+    plan_hash: str
+    pseudonym: str
+    terms: dict[str, str]
+    ciphertexts: dict[str, int]
+    ciphertext_bytes: int
+    message_bytes: int
+    clear: tuple[str, ...]
+    inside: tuple[Inside, ...]
+    own: OwnView
+
+    def document(self) -> dict[str, object]:
+        """As JSON, the owner's view included."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """As text for a terminal."""
+        total = sum(self.ciphertexts.values())
+        lines = [
+            f"What leaves this node for round {self.round_id}",
+            f"  to            {self.destination}",
+            f"  plan          sha256 {self.plan_hash}",
+            *(f"  {name:<13} {text}" for name, text in self.terms.items()),
+            "",
+            f"In one message of {self.message_bytes} bytes:",
+            "  in the clear  " + "; ".join(self.clear),
+            f"  encrypted     {total} ciphertexts of {self.ciphertext_bytes} bytes:",
+            *(f"                {n:>4}  {what}" for what, n in self.ciphertexts.items()),
+            "  whatever your figures are, the message has this size and this number of ciphertexts",
+            "",
+            "Inside the ciphertexts, and nowhere else:",
+            *(f"  {m.name:<18} {m.unit:<10} {m.opened_for}" for m in self.inside),
+            "",
+            "For your eyes only - this is what the ciphertexts say, and it is not sent readable:",
+            *(f"  {name:<18} {text}" for name, text in self.own.bins.items()),
+            *(f"  {name:<18} {text}" for name, text in self.own.classes.items()),
+        ]
+        return lines
+
+
+def preview(accepted: Accepted, own: OwnMeasures, signer: SigningKey, destination: str) -> Preview:
+    """What a contribution to an accepted plan will be. Encrypts nothing and sends nothing."""
+    plan = accepted.plan
+    key = accepted.ceremony.key.public
+    counted = Counter(label.split("/")[0].split("#")[0] for label in accepted.layout.labels)
+    return Preview(
+        destination=destination,
+        round_id=plan.round_id,
+        plan_hash=plan.hash.hex(),
+        pseudonym=signer.public.fingerprint,
+        terms=dict(describe_terms(accepted)),
+        ciphertexts={f"{_KINDS.get(k, k)} ({k})": n for k, n in counted.items()},
+        ciphertext_bytes=key.ciphertext_bytes,
+        message_bytes=_message_bytes(accepted, signer),
+        clear=(
+            "the plan's hash",
+            f"your public key (pseudonym {signer.public.fingerprint})",
+            "a signature",
+            "a proof that you know what is encrypted, which reveals nothing about it",
+        ),
+        inside=tuple(Inside(m.name, m.unit, _opened_for(m)) for m in plan.measures),
+        own=OwnView(
+            bins={i.name: _bin_text(i, own) for i in plan.ranked_indicators},
+            classes={m.name: _class_text(own.integers[m.name], m.unit) for m in plan.measures},
+        ),
+    )
+
+
+def _message_bytes(accepted: Accepted, signer: SigningKey) -> int:
+    """Every contribution to a plan has the same size; this one is all zeros and never leaves."""
+    key = accepted.ceremony.key.public
+    blank = contribution.assemble(
+        accepted.plan.hash,
+        [key.n * 0] * len(accepted.layout.labels),
+        KnowledgeProof(0, 0, 0),
+        signer,
+        key,
+    )
+    return len(blank)
+
+
+def _opened_for(measure: Measure) -> str:
+    if not measure.published:
+        return "never summed; its size class is checked so that nobody can derive it"
+    if measure.level is Level.BAND:
+        return "opened as the sum of a band that passes the policy, never alone"
+    return "opened as the sum of the whole cohort, never alone"
+
+
+def _bin_text(indicator: Indicator, own: OwnMeasures) -> str:
+    number = bin_of(
+        own.integers[indicator.numerator], own.integers[indicator.denominator], indicator.edges
+    )
+    lower, upper = indicator.edge_value(number), indicator.edge_value(number + 1)
+    low = "below" if lower is None else f"{float(lower):.6g} to"
+    high = "above" if upper is None else f"{float(upper):.6g}"
+    span = f"{float(lower):.6g} and above" if upper is None and lower else f"{low} {high}"
+    return f"bin {number + 1} of {indicator.bins}: {span} {indicator.unit}"
+
+
+def _class_text(value: int, unit: str) -> str:
+    number = size_class(value)
+    return f"size class {number}: {class_lower(number)} to {class_upper(number)} {unit}"

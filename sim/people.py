@@ -1,0 +1,158 @@
+"""The enterprises of a record set: one folder and one node each, one cohort a value of a column.
+
+The records are computed once and every enterprise gets its own row: in its folder stand its row of
+the file, the mapping, its integers, its key and the coordinator's key, and nothing of anybody else.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from accounting.measures import EnterpriseMeasures, Intake, compute_file
+from accounting.records import Records, read_records
+from enterprise_node.private.intake import OwnMeasures, meaning_reasons, of_row, value_reasons
+from enterprise_node.private.participation import Limits
+from enterprise_node.private.store import NodeStore, Settings
+from protocols.plan import Plan
+from protocols.roster import Member, Roster
+from protocols.signing import VerifyKey
+from sim.errors import OptionError
+
+MAX_FOLDER = 120
+WRITERS = 8
+
+
+@dataclass
+class Person:
+    """One enterprise. ``folder_name`` is unique; ``excluded`` says why it takes no part."""
+
+    own: OwnMeasures
+    row: int
+    folder_name: str
+    excluded: str | None
+    key: VerifyKey | None = None
+
+
+@dataclass
+class Population:
+    """Every row of the record set, by cohort in the order of the file."""
+
+    intake: Intake
+    records: Records
+    cohorts: dict[str, list[Person]] = field(default_factory=dict)
+
+    @property
+    def everybody(self) -> list[Person]:
+        """All enterprises, excluded ones included."""
+        return [person for people in self.cohorts.values() for person in people]
+
+
+def read_people(records: Path, mapping: Path, wanted: tuple[str, ...]) -> Population:
+    """Compute every row and group it by cohort.
+
+    :param wanted: cohorts to take; empty for all.
+    :raises AccountingError: the files cannot be used.
+    :raises OptionError: a wanted cohort is not in the file.
+    """
+    intake = compute_file(records, mapping)
+    population = Population(intake, read_records(records))
+    seen: Counter[str] = Counter()
+    for row in intake.enterprises:
+        seen[row.enterprise] += 1
+        if wanted and row.cohort not in wanted:
+            continue
+        population.cohorts.setdefault(row.cohort, []).append(_person(intake, row, seen))
+    missing = [name for name in wanted if name not in population.cohorts]
+    if missing:
+        known = sorted({row.cohort for row in intake.enterprises})
+        raise OptionError(
+            f"{records} has no cohort {', '.join(missing)}; it has: {', '.join(known[:40])}"
+        )
+    return population
+
+
+def exclude_by_plan(people: Iterable[Person], plan: Plan) -> None:
+    """Mark those whose own figures the plan cannot take, as their nodes would refuse it.
+
+    :raises OptionError: mapping and plan do not mean the same, which concerns everybody.
+    """
+    for person in people:
+        if person.excluded is not None:
+            continue
+        differing = meaning_reasons(person.own, plan.measures, plan.definitions)
+        if differing:
+            raise OptionError(f"the plan does not fit the mapping: {'; '.join(differing[:3])}")
+        reasons = value_reasons(person.own.integers, plan.measures, plan.indicators)
+        if reasons:
+            person.excluded = "; ".join(reasons)
+
+
+def settle_in(
+    people: list[Person],
+    population: Population,
+    mapping: Path,
+    folder: Path,
+    coordinator: VerifyKey,
+) -> None:
+    """Make the node folder of everybody who takes part, with a fresh key each."""
+    rows = {row.line: row.cells for row in population.records.rows}
+    header = population.records.header
+    mapping_bytes = mapping.read_bytes()
+
+    def settle(person: Person) -> None:
+        store = NodeStore.create(
+            folder / person.folder_name,
+            Settings(person.own.enterprise[:100], coordinator, Limits()),
+        )
+        store.save_import(person.own, _csv(header, rows[person.row]), mapping_bytes)
+        person.key = store.key().public
+
+    # Every file waits for the disk, so several folders are made at a time.
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(settle, people))
+
+
+def roster_of(people: Iterable[Person]) -> Roster:
+    """The roster of a cohort: the members' keys, and the groups they count as."""
+    return Roster.of(
+        Member(person.key, person.own.group[:100]) for person in people if person.key is not None
+    )
+
+
+def measures_file(person: Person) -> Mapping[str, object]:
+    """What a simulation writes as the node's ``measures.json`` for an outside oracle."""
+    own = person.own
+    return {
+        "enterprise": own.enterprise,
+        "cohort": own.cohort,
+        "measures": {
+            name: {"unit": own.units[name], "value": str(value)}
+            for name, value in own.integers.items()
+        },
+        "excluded": person.excluded,
+    }
+
+
+def _person(intake: Intake, row: EnterpriseMeasures, seen: Counter[str]) -> Person:
+    name = quote(row.enterprise, safe=" ()+,;=@~")[:MAX_FOLDER]
+    if name.startswith("."):
+        name = "%2E" + name[1:]
+    if seen[row.enterprise] > 1:
+        name = f"{name}~{row.row}"
+    own = of_row(intake, row)
+    return Person(own, row.row, name or f"row-{row.row}", own.excluded)
+
+
+def _csv(header: tuple[str, ...], cells: tuple[str, ...]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerow(cells)
+    return text.getvalue().encode("utf-8")
