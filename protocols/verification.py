@@ -19,14 +19,13 @@ from protocols.aggregate import Aggregates
 from protocols.ceremony import Ceremony
 from protocols.certificate import BandCertificate
 from protocols.closing import ClosingStatement
-from protocols.contribution import Contribution
 from protocols.errors import InvalidSignature, PlanError, ProtocolError, TranscriptBroken
 from protocols.layout import Layout
 from protocols.plan import Plan
 from protocols.quorum import agreed, open_vote
 from protocols.release import Release
 from protocols.roster import Roster
-from protocols.signing import Statement, open_signed
+from protocols.signing import Statement, VerifyKey, open_signed
 from protocols.transcript import replay
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode
@@ -132,7 +131,7 @@ class _Evidence:
         return closing.read_proposal(statement.payload, self.plan)
 
     @cached_property
-    def recomputed(self) -> tuple[Aggregates, list[Contribution]]:
+    def recomputed(self) -> tuple[Aggregates, list[VerifyKey]]:
         return closing.recompute(
             self.plan,
             self.layout,

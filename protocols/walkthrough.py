@@ -131,7 +131,7 @@ def run_round(
     included = tuple(sorted(statement_hash(data) for data in arrived))
     close = closing.propose(plan, included, transcript.head, cast.coordinator)
     transcript.append("close", close)
-    aggregates, accepted = closing.recompute(plan, layout, roster, ceremony, arrived, included)
+    aggregates, counted = closing.recompute(plan, layout, roster, ceremony, arrived, included)
     own_view = closing.ClosingStatement(plan.hash, included, aggregates.hash)
     for trustee_key in cast.trustees:
         transcript.append("closing", closing.vote(own_view, bytes(32), trustee_key))
@@ -159,7 +159,7 @@ def run_round(
         return plaintexts(opening.open_all(ceremony, aggregates, labels, sets))
 
     def certify() -> BandCertificate:
-        reason = closing.check_cohort_size(plan, roster, accepted)
+        reason = closing.check_cohort_size(plan, roster, counted)
         if reason:
             say(f"4. Withheld: {reason}. Nothing is opened.")
             return certificates.withhold(plan, statement.hash, len(included), reason)

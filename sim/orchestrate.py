@@ -26,6 +26,14 @@ from sim.progress import Reporter
 POLL_SECONDS = 0.25
 STALL_SECONDS = 900.0
 FINAL = frozenset({"released", "withheld"})
+STATES = {
+    "closed": "closed; every trustee now checks every contribution and multiplies them itself",
+    "certified": "bands certified by the trustees; the sums are being opened",
+    "pending": "release posted; the trustees check it before they endorse it",
+    "released": "released",
+    "withheld": "withheld",
+}
+"""What the states of a round mean to somebody who watches."""
 
 
 @dataclass
@@ -126,10 +134,11 @@ class Orchestra:
             rounds = list(self.rounds.values())
         for round_ in rounds:
             standing = standings[round_.plan.round_id]
-            round_.state = standing.state
+            if standing.state != round_.state:
+                round_.state = standing.state
+                self._reporter.say(f"cohort {round_.cohort}: {STATES.get(round_.state, '')}")
             if round_.state in FINAL and round_.finished is None:
                 round_.finished = time.monotonic()
-                self._reporter.say(f"cohort {round_.cohort}: {round_.state}")
             complete = len(round_.answers) == len(round_.folders)
             if complete and round_.errors and round_.state == "open":
                 self._operator.close_round(round_.plan)

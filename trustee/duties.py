@@ -134,7 +134,7 @@ class Duties:
     def _recompute(self) -> ClosingStatement:
         """Check every listed contribution from its signed bytes; keep the products only."""
         terms, included = self._agreement, self._record.included or ()
-        aggregates, accepted = closing.recompute(
+        aggregates, members = closing.recompute(
             terms.plan,
             terms.layout,
             terms.roster,
@@ -144,9 +144,9 @@ class Duties:
         )
         self._record.forget_contributions()
         self._aggregates = aggregates
-        self._members = [contribution.member.raw for contribution in accepted]
-        self._too_small = closing.check_cohort_size(terms.plan, terms.roster, accepted)
-        LOG.info("round %s: %d contributions checked", terms.plan.round_id, len(accepted))
+        self._members = [member.raw for member in members]
+        self._too_small = closing.check_cohort_size(terms.plan, terms.roster, members)
+        LOG.info("round %s: %d contributions checked", terms.plan.round_id, len(members))
         return ClosingStatement(terms.plan.hash, included, aggregates.hash)
 
     def _vote_closing(self, statement: ClosingStatement) -> None:

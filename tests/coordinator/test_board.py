@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -255,36 +254,6 @@ def test_a_sealed_envelope_before_the_closing_is_refused(scene: Scene, board: Bo
         board.send_sealed(scene.round_id, "counts", 2, 1, envelope)
     with pytest.raises(PolicyRefusal, match="does not exist"):
         board.send_sealed(scene.round_id, "counts", 1, 9, envelope)
-
-
-def test_creating_a_round_twice_changes_nothing(scene: Scene, board: Board) -> None:
-    assert board.create_round(scene.record) == scene.round_id
-    assert len(board.rounds()) == 1
-
-
-def test_a_taken_name_is_refused(scene: Scene, board: Board) -> None:
-    with pytest.raises(PlanError, match="another round"):
-        board.create_round(Scene(title="Another plan").record)
-
-
-def test_a_round_needs_parts_that_fit(scene: Scene, board: Board) -> None:
-    record = Scene(round_id="round-2").record
-    foreign = Scene(round_id="round-2", members=11).record
-
-    with pytest.raises(PlanError, match="another roster"):
-        board.create_round(dataclasses.replace(record, roster=foreign.roster))
-    with pytest.raises(InvalidSignature, match="countersigned"):
-        board.create_round(dataclasses.replace(record, countersignatures=()))
-    plan = member_key(1).sign("plan", decode(pb.Signed, record.plan).payload)
-    with pytest.raises(InvalidSignature, match="not signed by this coordinator"):
-        board.create_round(dataclasses.replace(record, plan=plan))
-
-
-def test_a_round_in_the_past_is_refused(scene: Scene, board: Board, clock: Clock) -> None:
-    clock.now = DEADLINE
-
-    with pytest.raises(PlanExpired):
-        board.create_round(Scene(round_id="round-2").record)
 
 
 def test_a_broken_round_does_not_stop_the_others(
