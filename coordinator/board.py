@@ -17,8 +17,7 @@ from collections.abc import Callable, Iterator
 from coordinator.desk import Desk
 from coordinator.errors import CoordinatorError
 from coordinator.rounds import TRUSTEE_KINDS, Duty, State, build_release
-from coordinator.store import RoundRecord, RoundRow, Store
-from coordinator.terms import CeremonyReader, Terms
+from coordinator.store import RoundRow, Store
 from protocols import closing, opening, threshold
 from protocols.ceremony import Ceremony
 from protocols.contribution import verify_proof
@@ -32,6 +31,7 @@ from protocols.errors import (
 )
 from protocols.paillier import encryptor_for
 from protocols.signing import SigningKey, Statement, open_signed, statement_hash
+from protocols.terms import CeremonyReader, Description, read_terms
 from protocols.transcript import Entry, genesis, next_entry, sign_receipt
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import MAX_SMALL, decode
@@ -79,17 +79,17 @@ class Board:
 
     # What the operator does
 
-    def create_round(self, record: RoundRecord) -> str:
+    def create_round(self, record: Description) -> str:
         """Open a round; its id. The same record again changes nothing.
 
         :raises PlanError: parts that do not fit, a deadline in the past, or a name that is taken.
         """
-        terms = Terms.read(record, self.key.public, self._read_ceremony)
+        terms = read_terms(record, self.key.public, read_ceremony=self._read_ceremony)
         plan = terms.plan
         with self._lock:
             known = self._desks.get(plan.round_id)
             if known is not None:
-                if known.round.terms.record == record:
+                if known.round.terms.description == record:
                     return plan.round_id
                 raise PlanError(f"there is another round {plan.round_id}; choose another name")
             if plan.deadline <= self._clock():
@@ -127,10 +127,10 @@ class Board:
             for round_id, desk in desks
         ]
 
-    def describe(self, round_id: str) -> tuple[RoundRecord, State]:
+    def describe(self, round_id: str) -> tuple[Description, State]:
         """What a round was created from, and its state."""
         desk = self._desk(round_id)
-        return desk.round.terms.record, desk.round.state
+        return desk.round.terms.description, desk.round.state
 
     def read(self, round_id: str, from_index: int) -> Iterator[Entry]:
         """The transcript from an index on; contributions stay confidential until the close."""
@@ -294,7 +294,7 @@ class Board:
         record = self._store.record(round_id)
         try:
             if record is not None:
-                terms = Terms.read(record, self.key.public, self._read_ceremony)
+                terms = read_terms(record, self.key.public, read_ceremony=self._read_ceremony)
                 self._desks[round_id] = Desk.load(self._store, terms)
         except ProtocolError as error:
             LOG.error("round %s is left out: %s: %s", round_id, type(error).__name__, error)

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from coordinator.rounds import FINAL, Round, State
 from coordinator.store import Store
-from coordinator.terms import Terms
 from protocols import contribution
 from protocols.aggregate import Aggregates, aggregate
 from protocols.contribution import Contribution, SeenCiphertexts
 from protocols.errors import PolicyRefusal, TranscriptBroken
 from protocols.signing import VerifyKey, open_signed, statement_hash
+from protocols.terms import Terms
 from protocols.transcript import Entry, genesis, next_entry
 
 LOG = logging.getLogger("cefed.coordinator")

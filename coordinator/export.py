@@ -15,13 +15,14 @@ from typing import Any
 
 from coordinator.errors import OutputError, SettingsError
 from coordinator.report import render_report
-from coordinator.store import RoundRecord, Store
+from coordinator.store import Store
 from coordinator.targets import write_targets
 from protocols import bundle
 from protocols.ceremony import Ceremony
 from protocols.errors import PlanError
 from protocols.release import Release, canonical_json
 from protocols.signing import open_signed
+from protocols.terms import Description
 
 SCHEMA = "cefed.release/1"
 BUNDLE, RELEASE, TARGETS, REPORT = "bundle", "release.json", "targets.csv", "report.html"
@@ -97,7 +98,7 @@ def document(store: Store, round_id: str, modulus_bytes: int) -> dict[str, Any]:
     raise PlanError(f"round {round_id} has no release yet; see: cefed coordinator round status")
 
 
-def _record(store: Store, round_id: str) -> RoundRecord:
+def _record(store: Store, round_id: str) -> Description:
     record = store.record(round_id)
     if record is None:
         raise PlanError(f"there is no round {round_id!r}; see: cefed coordinator round status")

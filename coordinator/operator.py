@@ -17,14 +17,14 @@ import grpc
 
 from coordinator.errors import CoordinatorError, SettingsError, StoreError, UnreachableError
 from coordinator.folder import exclusive, load_key, open_board, open_store, serving_address
-from coordinator.store import RoundRecord, RoundRow
-from coordinator.terms import Terms
+from coordinator.store import RoundRow
 from protocols.ceremony import MAX_BYTES, Ceremony
 from protocols.errors import PlanError, ProtocolError
 from protocols.plan import Plan
 from protocols.roster import Member, Roster
 from protocols.signing import SigningKey, VerifyKey, open_signed
 from protocols.template import PlanTemplate
+from protocols.terms import Description, read_terms
 from protocols.wire import messages_pb2 as pb_messages
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
@@ -86,7 +86,7 @@ def prepare(
     deadline: int,
     opens_at: int | None = None,
     definitions: Mapping[str, str] | None = None,
-) -> RoundRecord:
+) -> Description:
     """Instantiate a template and sign it: everything a round is created from.
 
     :param round_id: by default the cohort and the period.
@@ -106,17 +106,17 @@ def prepare(
         period=chosen,
         definitions=definitions,
     )
-    record = RoundRecord(
+    record = Description(
         key.sign("plan", plan.to_bytes()),
         roster.to_bytes(),
         ceremony.record,
         ceremony.countersignatures,
     )
-    Terms.read(record, key.public)
+    read_terms(record, key.public)
     return record
 
 
-def create_round(folder: Path, record: RoundRecord) -> Plan:
+def create_round(folder: Path, record: Description) -> Plan:
     """Open a round; its plan. :raises ProtocolError: it is refused."""
     plan = Plan.from_bytes(open_signed(record.plan, "plan").payload)
     with exclusive(folder) as alone:

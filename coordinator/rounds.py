@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from coordinator.terms import Terms
 from protocols import certificate, closing, opening, release
 from protocols.ceremony import Trustee
 from protocols.closing import ClosingStatement
@@ -24,6 +23,7 @@ from protocols.errors import (
     QuorumMissing,
 )
 from protocols.signing import Statement, VerifyKey, statement_hash
+from protocols.terms import Terms
 from protocols.threshold import Opened
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import MAX_SMALL, decode

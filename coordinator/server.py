@@ -19,7 +19,6 @@ import grpc
 
 from coordinator.board import Board
 from coordinator.errors import CoordinatorError, SettingsError
-from coordinator.store import RoundRecord
 from protocols.errors import (
     ContributionRefused,
     InvalidSignature,
@@ -29,6 +28,7 @@ from protocols.errors import (
     QuorumMissing,
     StorageError,
 )
+from protocols.terms import Description
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
 from protocols.wire.codec import MAX_LARGE
@@ -152,7 +152,7 @@ class Servicer(rpc.BoardServicer):
         self, request: pb.CreateRoundRequest, context: grpc.ServicerContext
     ) -> pb.CreateRoundReply:
         """The operator's new round; its plan is signed with the coordinator's key."""
-        record = RoundRecord(
+        record = Description(
             request.plan,
             request.roster,
             request.ceremony,

@@ -19,20 +19,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from coordinator import schema
 from coordinator.errors import StoreError
 from protocols.signing import statement_hash
+from protocols.terms import Description
 from protocols.transcript import Entry
 
 PAGE_ENTRIES = 16
 """Entries fetched at a time while streaming: at about 100 KB each, 2 MB in memory."""
-
-
-@dataclass(frozen=True)
-class RoundRecord:
-    """What a round was created from, as the bytes that came."""
-
-    plan: bytes
-    roster: bytes
-    ceremony: bytes
-    countersignatures: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ class Store:
         self._engine.dispose()
 
     def create_round(
-        self, round_id: str, state: str, record: RoundRecord, first: Entry, signer: bytes
+        self, round_id: str, state: str, record: Description, first: Entry, signer: bytes
     ) -> None:
         """Store a round and entry 0, its plan, in one step."""
         with _translated(), self._engine.begin() as connection:
@@ -118,7 +109,7 @@ class Store:
         with _translated(), self._engine.connect() as connection:
             return [RoundRow(*row) for row in connection.execute(query)]
 
-    def record(self, round_id: str) -> RoundRecord | None:
+    def record(self, round_id: str) -> Description | None:
         """What ``round_id`` was created from; None if there is no such round."""
         query = select(
             schema.rounds.c.plan, schema.rounds.c.roster, schema.rounds.c.ceremony
@@ -132,7 +123,7 @@ class Store:
             row = connection.execute(query).one_or_none()
             if row is None:
                 return None
-            return RoundRecord(*row, tuple(connection.execute(signatures).scalars()))
+            return Description(*row, tuple(connection.execute(signatures).scalars()))
 
     def append(self, round_id: str, entry: Entry, signer: bytes) -> None:
         """Store ``entry`` durably before returning."""

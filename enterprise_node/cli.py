@@ -13,12 +13,12 @@ from enterprise_node.errors import NodeUsageError
 from enterprise_node.node import Node
 from enterprise_node.private import checking
 from enterprise_node.private.intake import read_own, require_usable
-from enterprise_node.private.participation import Limits
 from enterprise_node.private.position import position, read_targets
 from enterprise_node.private.published import read_release_file
 from enterprise_node.private.store import NodeStore, Settings
 from protocols.errors import InvalidSignature
 from protocols.signing import VerifyKey
+from protocols.terms import Limits
 
 app = typer.Typer(
     help="An enterprise's own node: import records, preview, contribute, see where you stand.",

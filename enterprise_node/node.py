@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from enterprise_node.errors import NodeUsageError
 from enterprise_node.gateway.client import GatewayClient, Outgoing
 from enterprise_node.private.intake import OwnMeasures, require_usable
-from enterprise_node.private.participation import Accepted, Description, examine
+from enterprise_node.private.participation import examine
 from enterprise_node.private.preview import Preview, preview
 from enterprise_node.private.published import Document, check_release
 from enterprise_node.private.store import NodeStore, replace_file
 from enterprise_node.private.submission import prepare, settle
 from protocols.signing import SigningKey, VerifyKey
+from protocols.terms import Description, Terms
 
 TAIL_ENTRIES = 40
 """How much of a log's end is read for a release: it, its endorsements and shares come last."""
@@ -50,7 +51,7 @@ class Node:
         self._settings = store.settings()
         self._key: SigningKey = store.key()
 
-    def accept(self, round_id: str) -> Accepted:
+    def accept(self, round_id: str) -> Terms:
         """Ask for a round and check it. :raises PlanRefused: with every reason."""
         with self._gateway() as gateway:
             return self._examined(gateway, round_id, self._usable())
@@ -110,7 +111,7 @@ class Node:
 
     def _examined(
         self, gateway: GatewayClient, round_id: str, own: OwnMeasures, *, closed: bool = False
-    ) -> Accepted:
+    ) -> Terms:
         coordinator = self._coordinator()
         told = gateway.describe(round_id)
         return examine(

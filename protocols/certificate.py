@@ -223,6 +223,8 @@ def check_form(certificate: BandCertificate, plan: Plan) -> None:
     """
     if certificate.plan_hash != plan.hash:
         raise PlanError("the band certificate belongs to another plan")
+    if certificate.members > plan.participants:
+        raise OpeningInconsistent("the certificate counts more members than the roster has")
     if certificate.withheld:
         if certificate.rankings or certificate.cohort_measures or certificate.withheld_measures:
             raise OpeningInconsistent("a withheld cohort has nothing to publish")

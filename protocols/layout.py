@@ -180,23 +180,26 @@ class Layout:
         packing = self._classes[level]
         if packing is None:
             return ()
+        if empty:
+            return (0,) * packing.chunks
         slots: list[int] = []
         for measure in self._classed[level]:
-            hot = None if empty else size_class(values[measure.name])
-            slots += _unit_vector(measure.classes, hot)
+            slots += _unit_vector(measure.classes, size_class(values[measure.name]))
         return packing.pack(slots)
 
     def _encode_sums(self, values: Mapping[str, int], *, empty: bool) -> tuple[int, ...]:
         if self._sums is None:
             return ()
-        return self._sums.pack([0 if empty else values[m.name] for m in self._summed])
+        if empty:
+            return (0,) * self._sums.chunks
+        return self._sums.pack([values[m.name] for m in self._summed])
 
 
 def _chunks(section: str, packing: Packing | None) -> list[str]:
     return [f"{section}#{chunk}" for chunk in range(packing.chunks)] if packing else []
 
 
-def _unit_vector(length: int, hot: int | None) -> list[int]:
+def _unit_vector(length: int, hot: int) -> list[int]:
     return [int(index == hot) for index in range(length)]
 
 

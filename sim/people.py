@@ -18,11 +18,11 @@ from urllib.parse import quote
 from accounting.measures import EnterpriseMeasures, Intake, compute_file
 from accounting.records import Records, read_records
 from enterprise_node.private.intake import OwnMeasures, meaning_reasons, of_row, value_reasons
-from enterprise_node.private.participation import Limits
 from enterprise_node.private.store import NodeStore, Settings
 from protocols.plan import Plan
 from protocols.roster import Member, Roster
 from protocols.signing import VerifyKey
+from protocols.terms import Limits
 from sim.errors import OptionError
 
 MAX_FOLDER = 120

@@ -13,7 +13,7 @@ import typer
 
 from protocols.ceremony import MAX_BYTES
 from trustee import folder
-from trustee.agreement import Limits
+from trustee.agreement import TrusteeLimits
 from trustee.client import BoardClient
 from trustee.ledger import Ledger
 from trustee.service import Service
@@ -41,7 +41,7 @@ def init(
 
     Example: cefed trustee init trustees/a --name "Industry association"
     """
-    limits = Limits(minimum_cohort, dominance_percent, tuple(refuse_cohort or ()))
+    limits = TrusteeLimits(minimum_cohort, dominance_percent, tuple(refuse_cohort or ()))
     identity = folder.create(directory, name, limits)
     facts = {
         "identity": str(directory / folder.IDENTITY),

@@ -13,11 +13,11 @@ from typing import TypeVar
 
 import grpc
 
+from protocols.terms import Description
 from protocols.transcript import Entry
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
 from protocols.wire.codec import MAX_LARGE
-from trustee.agreement import Description
 from trustee.errors import RefusedError, UnreachableError
 
 R = TypeVar("R")

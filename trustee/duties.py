@@ -24,8 +24,8 @@ from protocols.errors import (
     PolicyRefusal,
     QuorumMissing,
 )
+from protocols.terms import Terms
 from protocols.transcript import Entry
-from trustee.agreement import Agreement
 from trustee.exchange import Exchange, Holder, Send
 from trustee.ledger import Ledger
 from trustee.record import Record
@@ -54,7 +54,7 @@ class Duties:
         the caller logs it and leaves the round.
     """
 
-    def __init__(self, agreement: Agreement, holder: Holder, ledger: Ledger) -> None:
+    def __init__(self, agreement: Terms, holder: Holder, ledger: Ledger) -> None:
         self.finished = False
         """Nothing is left to do: this trustee's endorsement is in the transcript."""
         self._agreement = agreement

@@ -17,8 +17,8 @@ from protocols.errors import InvalidShare, OpeningFailed, ProtocolError
 from protocols.sealing import SealingKey
 from protocols.secrets import Secret
 from protocols.signing import SigningKey
+from protocols.terms import Terms
 from protocols.threshold import KeyShare, Opened
-from trustee.agreement import Agreement
 
 LOG = logging.getLogger("cefed.trustee")
 
@@ -51,7 +51,7 @@ class Exchange:
 
     def __init__(
         self,
-        agreement: Agreement,
+        agreement: Terms,
         holder: Holder,
         aggregates: Aggregates,
         phase: str,

@@ -28,7 +28,7 @@ from protocols.keyfiles import (
 )
 from protocols.sealing import KEY_BYTES, SealingKey
 from protocols.signing import SigningKey, VerifyKey
-from trustee.agreement import Limits
+from trustee.agreement import TrusteeLimits
 from trustee.errors import FolderError, SettingsError
 from trustee.exchange import Holder
 from trustee.ledger import Ledger
@@ -91,7 +91,7 @@ class Accepted:
     ceremony: Ceremony
 
 
-def create(folder: Path, name: str, limits: Limits) -> Identity:
+def create(folder: Path, name: str, limits: TrusteeLimits) -> Identity:
     """Make a trustee's folder with fresh keys and an empty ledger.
 
     :raises StorageError: there are keys already. :raises FolderError: cannot be written.
@@ -160,12 +160,12 @@ def open_accepted(folder: Path, *, unsafe_small_modulus: bool = False) -> Accept
     return Accepted(Holder(me, signing, sealing, share), ceremony)
 
 
-def load_limits(folder: Path) -> Limits:
+def load_limits(folder: Path) -> TrusteeLimits:
     """Read limits.toml. :raises FolderError: malformed; a missing file is malformed, too."""
     path = folder / LIMITS
     try:
         data = tomllib.loads(read_file(path, 1 << 16).decode("utf-8"))
-        limits = Limits(
+        limits = TrusteeLimits(
             data["minimum_cohort"], data["dominance_percent"], tuple(data["refused_cohorts"])
         )
     except (ValueError, KeyError, TypeError) as error:

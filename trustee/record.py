@@ -9,8 +9,8 @@ from protocols.ceremony import Ceremony
 from protocols.closing import read_proposal
 from protocols.errors import InvalidSignature, TranscriptBroken
 from protocols.signing import Statement, open_signed
+from protocols.terms import Terms
 from protocols.transcript import Entry, genesis, next_entry
-from trustee.agreement import Agreement
 
 VOTES = ("closing", "certificate", "sums", "endorsement")
 
@@ -23,7 +23,7 @@ class Record:
     :ivar votes: signed statements of the trustees by kind, in the transcript's order.
     """
 
-    def __init__(self, agreement: Agreement) -> None:
+    def __init__(self, agreement: Terms) -> None:
         self.included: tuple[bytes, ...] | None = None
         self.contributions: list[bytes] = []
         self.votes: dict[str, list[bytes]] = {kind: [] for kind in VOTES}
@@ -55,7 +55,7 @@ class Record:
     def _place(self, entry: Entry) -> None:
         kind, agreement = entry.kind, self._agreement
         if kind == "plan":
-            if entry.payload != agreement.signed_plan:
+            if entry.payload != agreement.description.plan:
                 self._break("is another plan than the one described")
         elif kind == "contribution":
             self._contributed += 1

@@ -15,8 +15,9 @@ from typing import Protocol
 from protocols.ceremony import Ceremony
 from protocols.errors import ProtocolError
 from protocols.signing import VerifyKey
+from protocols.terms import Description
 from protocols.transcript import Entry
-from trustee.agreement import Description, Limits, agree
+from trustee.agreement import TrusteeLimits, agree
 from trustee.client import Listed
 from trustee.duties import Action, Duties, Post
 from trustee.errors import RefusedError, UnreachableError
@@ -68,7 +69,7 @@ class Service:
         ledger: Ledger,
         ceremony: Ceremony,
         coordinator: VerifyKey,
-        limits: Limits,
+        limits: TrusteeLimits,
     ) -> None:
         self._board = board
         self._holder = holder

@@ -10,13 +10,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 
 from enterprise_node.private.intake import OwnMeasures
-from enterprise_node.private.participation import Accepted, describe_terms
+from enterprise_node.private.participation import describe_terms
 from protocols import contribution
 from protocols.bins import bin_of
 from protocols.encoding import class_lower, class_upper, size_class
 from protocols.knowledge import KnowledgeProof
 from protocols.plan import Indicator, Level, Measure
 from protocols.signing import SigningKey
+from protocols.terms import Terms
 
 _KINDS = {
     "N": "bin counts",
@@ -89,7 +90,7 @@ class Preview:
         return lines
 
 
-def preview(accepted: Accepted, own: OwnMeasures, signer: SigningKey, destination: str) -> Preview:
+def preview(accepted: Terms, own: OwnMeasures, signer: SigningKey, destination: str) -> Preview:
     """What a contribution to an accepted plan will be. Encrypts nothing and sends nothing."""
     plan = accepted.plan
     key = accepted.ceremony.key.public
@@ -117,7 +118,7 @@ def preview(accepted: Accepted, own: OwnMeasures, signer: SigningKey, destinatio
     )
 
 
-def _message_bytes(accepted: Accepted, signer: SigningKey) -> int:
+def _message_bytes(accepted: Terms, signer: SigningKey) -> int:
     """Every contribution to a plan has the same size; this one is all zeros and never leaves."""
     key = accepted.ceremony.key.public
     blank = contribution.assemble(

@@ -27,10 +27,10 @@ from pathlib import Path
 from enterprise_node.errors import NodeStoreError, NodeUsageError
 from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.ledger import EgressLedger
-from enterprise_node.private.participation import Limits
 from protocols.errors import InvalidSignature
 from protocols.keyfiles import load_signing_key, save_signing_key
 from protocols.signing import SigningKey, VerifyKey
+from protocols.terms import Limits
 
 SETTINGS_SCHEMA = "cefed.node/1"
 MEASURES_SCHEMA = "cefed.node-measures/1"

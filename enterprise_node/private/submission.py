@@ -7,16 +7,16 @@ would be a second statement of the same member.
 from __future__ import annotations
 
 from enterprise_node.private.intake import OwnMeasures, require_usable
-from enterprise_node.private.participation import Accepted
 from enterprise_node.private.store import NodeStore, replace_file
 from protocols import contribution
 from protocols.errors import ProtocolError
 from protocols.paillier import encryptor_for
 from protocols.signing import SigningKey, VerifyKey
+from protocols.terms import Terms
 from protocols.transcript import Receipt, read_receipt
 
 
-def prepare(store: NodeStore, accepted: Accepted, own: OwnMeasures, signer: SigningKey) -> bytes:
+def prepare(store: NodeStore, accepted: Terms, own: OwnMeasures, signer: SigningKey) -> bytes:
     """The signed contribution of this node: the one that waits in the outbox, or a new one.
 
     :raises IntakeRefused: the own row has findings.
@@ -50,7 +50,7 @@ def settle(store: NodeStore, receipt: bytes, coordinator: VerifyKey, sent: bytes
     return checked
 
 
-def _is_for(data: bytes, accepted: Accepted) -> bool:
+def _is_for(data: bytes, accepted: Terms) -> bool:
     try:
         contribution.read(
             data,

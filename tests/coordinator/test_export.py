@@ -18,7 +18,7 @@ from protocols.bundle import read_bundle
 from protocols.errors import PlanError, StorageError
 from tests.keys import signing_key
 from tests.trustee.scene import COORDINATOR, Direct, Scene, new_ledger
-from trustee.agreement import Limits
+from trustee.agreement import TrusteeLimits
 from trustee.service import Service
 
 
@@ -42,7 +42,7 @@ def finished(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Store:
             new_ledger(path / f"ledger-{index}"),
             scene.held.ceremony,
             COORDINATOR.public,
-            Limits(),
+            TrusteeLimits(),
         )
         for index in range(1, 5)
     ]

@@ -8,10 +8,10 @@ import pytest
 
 from coordinator.board import Board
 from coordinator.rounds import ACCEPTS, FINAL, TRANSITIONS, Duty, Round, State
-from coordinator.terms import Terms
 from protocols import closing, release
 from protocols.errors import InvalidShare, InvalidSignature, PolicyRefusal
 from protocols.signing import open_signed, statement_hash
+from protocols.terms import read_terms
 from protocols.transcript import KINDS
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode
@@ -27,7 +27,7 @@ def scene() -> Scene:
 
 @pytest.fixture
 def round_(scene: Scene) -> Round:
-    return Round(Terms.read(scene.record, COORDINATOR.public, scene.read_ceremony))
+    return Round(read_terms(scene.record, COORDINATOR.public, read_ceremony=scene.read_ceremony))
 
 
 def apply(round_: Round, data: bytes, kind: str) -> None:

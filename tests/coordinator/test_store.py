@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from coordinator.errors import StoreError
-from coordinator.store import RoundRecord, Store
+from coordinator.store import Store
+from protocols.terms import Description
 from protocols.transcript import Entry, Transcript
 
-RECORD = RoundRecord(b"plan", b"roster", b"ceremony", (b"first", b"second"))
+RECORD = Description(b"plan", b"roster", b"ceremony", (b"first", b"second"))
 
 
 @pytest.fixture

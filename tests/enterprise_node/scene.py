@@ -11,14 +11,14 @@ from pathlib import Path
 
 from coordinator.board import Board
 from coordinator.server import start
-from coordinator.store import RoundRecord, Store
+from coordinator.store import Store
 from enterprise_node.private.intake import OwnMeasures, read_own
-from enterprise_node.private.participation import Description, Limits
 from enterprise_node.private.store import NodeStore, Settings
 from protocols.bins import log_edges
 from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
 from protocols.roster import Member, Roster
 from protocols.signing import SigningKey
+from protocols.terms import Description, Limits
 from tests import keys
 
 REGION_A = Path(__file__).resolve().parents[2] / "examples" / "region_a"
@@ -138,9 +138,7 @@ def serving(made: Scene, folder: Path) -> Iterator[None]:
     server = start(board, "127.0.0.1:0")
     try:
         told = made.description()
-        board.create_round(
-            RoundRecord(told.plan, told.roster, told.ceremony, told.countersignatures)
-        )
+        board.create_round(told)
         made.address = server.address
         yield
     finally:

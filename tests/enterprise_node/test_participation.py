@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from enterprise_node.errors import PlanRefused
-from enterprise_node.private.participation import Accepted, Description, Limits, examine
+from enterprise_node.private.participation import examine
 from protocols.plan import Measure, Plan, Policy
+from protocols.terms import Description, Limits, Terms
 from tests import keys
 from tests.enterprise_node.scene import ROUND, Scene, quiet_scene, roster_with
 
 
-def judge(made: Scene, description: Description | None = None, **changes: object) -> Accepted:
+def judge(made: Scene, description: Description | None = None, **changes: object) -> Terms:
     arguments: dict[str, object] = {
         "member": made.store.key().public,
         "coordinator": made.coordinator.public,

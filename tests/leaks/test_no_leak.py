@@ -27,9 +27,9 @@ from enterprise_node.gateway import client
 from enterprise_node.node import Node
 from enterprise_node.private import submission
 from enterprise_node.private.intake import read_own
-from enterprise_node.private.participation import Limits
 from enterprise_node.private.store import NodeStore, Settings
 from protocols.template import PlanTemplate
+from protocols.terms import Limits
 from protocols.wire import service_pb2 as pb
 from tests import keys
 from tests.enterprise_node.scene import Scene, roster_with, serving

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from coordinator.board import Board
-from coordinator.store import RoundRecord, Store
+from coordinator.store import Store
 from protocols.ceremony import Ceremony
 from protocols.contribution import build
 from protocols.layout import Layout
@@ -20,10 +20,11 @@ from protocols.paillier import encryptor_for
 from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
 from protocols.roster import Member, Roster
 from protocols.signing import SigningKey
+from protocols.terms import Description, Terms
 from protocols.threshold import KeyShare
 from protocols.transcript import Entry
 from tests.keys import Trustees, signing_key, trustees
-from trustee.agreement import Agreement, Description, Limits, agree
+from trustee.agreement import TrusteeLimits, agree
 from trustee.client import Listed
 from trustee.duties import Duties
 from trustee.exchange import Holder
@@ -107,9 +108,9 @@ class Scene:
         )
 
     @property
-    def record(self) -> RoundRecord:
+    def record(self) -> Description:
         """The round as the operator creates it."""
-        return RoundRecord(
+        return Description(
             COORDINATOR.sign("plan", self.plan.to_bytes()),
             self.roster.to_bytes(),
             self.held.ceremony.received,
@@ -133,13 +134,11 @@ class Scene:
         board.create_round(self.record)
         return board
 
-    def agreement(self, index: int = 1) -> Agreement:
+    def agreement(self, index: int = 1) -> Terms:
         """The terms as a trustee checked them."""
-        record = self.record
-        description = Description(
-            record.plan, record.roster, record.ceremony, record.countersignatures
+        return agree(
+            self.round_id, self.record, self.held.ceremony, COORDINATOR.public, TrusteeLimits()
         )
-        return agree(self.round_id, description, self.held.ceremony, COORDINATOR.public, Limits())
 
     def holder(self, index: int, *, lying: bool = False) -> Holder:
         """Trustee ``index`` in person; a lying one makes its shares with another secret."""
@@ -166,7 +165,7 @@ class Direct:
 
     def describe(self, round_id: str) -> Description:
         record, _ = self.board.describe(round_id)
-        return Description(record.plan, record.roster, record.ceremony, record.countersignatures)
+        return record
 
     def read(self, round_id: str, from_index: int) -> Iterator[Entry]:
         return self.board.read(round_id, from_index)

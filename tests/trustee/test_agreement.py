@@ -13,13 +13,14 @@ from protocols.errors import (
     PolicyRefusal,
 )
 from protocols.plan import Policy
+from protocols.terms import Description
 from tests.keys import hold_ceremony
 from tests.trustee.scene import (
     COORDINATOR,
     Scene,
     member_key,
 )
-from trustee.agreement import Description, Limits, agree
+from trustee.agreement import TrusteeLimits, agree
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def description(scene: Scene, **changes: object) -> Description:
 
 
 def test_terms_that_a_trustee_refuses(scene: Scene) -> None:
-    own, pinned, limits = scene.held.ceremony, COORDINATOR.public, Limits()
+    own, pinned, limits = scene.held.ceremony, COORDINATOR.public, TrusteeLimits()
 
     def refused(error: type[Exception], text: str, **changes: object) -> None:
         with pytest.raises(error, match=text):
@@ -50,14 +51,18 @@ def test_terms_that_a_trustee_refuses(scene: Scene) -> None:
     refused(KeyRefused, "another ceremony", ceremony=hold_ceremony(small=True).ceremony.received)
     refused(InvalidSignature, "not countersigned", countersignatures=())
     forged = member_key(1).sign("plan", scene.plan.to_bytes())
-    refused(InvalidSignature, "pinned", plan=forged)
+    refused(InvalidSignature, "not by the coordinator", plan=forged)
     looser = dataclasses.replace(scene.plan, policy=Policy(4, 10))
-    refused(PolicyRefusal, "cohorts of 4", plan=COORDINATOR.sign("plan", looser.to_bytes()))
+    refused(PolicyRefusal, "figures of 4", plan=COORDINATOR.sign("plan", looser.to_bytes()))
     looser = dataclasses.replace(scene.plan, policy=Policy(5, 9))
     refused(PolicyRefusal, "p = 9", plan=COORDINATOR.sign("plan", looser.to_bytes()))
     with pytest.raises(PlanError, match="names round"):
         agree("round-9", description(scene), own, pinned, limits)
     with pytest.raises(PolicyRefusal, match="takes no part"):
         agree(
-            scene.round_id, description(scene), own, pinned, Limits(refused_cohorts=("cohort-1",))
+            scene.round_id,
+            description(scene),
+            own,
+            pinned,
+            TrusteeLimits(refused_cohorts=("cohort-1",)),
         )

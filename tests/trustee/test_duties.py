@@ -22,7 +22,7 @@ from tests.trustee.scene import (
     new_ledger,
     values,
 )
-from trustee.agreement import Limits
+from trustee.agreement import TrusteeLimits
 from trustee.duties import INCONSISTENT
 from trustee.service import Service
 
@@ -41,7 +41,7 @@ def service(
         new_ledger(folder / f"ledger-{index}.jsonl"),
         scene.held.ceremony,
         COORDINATOR.public,
-        Limits(),
+        TrusteeLimits(),
     )
 
 
@@ -150,7 +150,7 @@ def test_every_process_restarted_after_every_step(scene: Scene, tmp_path: Path) 
                 ledger,
                 scene.held.ceremony,
                 COORDINATOR.public,
-                Limits(),
+                TrusteeLimits(),
             )
             trustee.poll()
             ledger.close()

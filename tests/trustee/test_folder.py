@@ -13,7 +13,7 @@ from protocols.errors import InvalidSignature, KeyRefused, SealBroken, StorageEr
 from protocols.signing import SigningKey
 from tests.keys import test_primes as frozen_primes
 from trustee import ceremony_cli, cli, dealing, folder
-from trustee.agreement import Limits
+from trustee.agreement import TrusteeLimits
 from trustee.errors import FolderError, SettingsError
 
 NAMES = ("Authority", "Association", "Auditor", "A mill of another sector")
@@ -22,7 +22,7 @@ NAMES = ("Authority", "Association", "Auditor", "A mill of another sector")
 def make(path: Path, names: tuple[str, ...] = NAMES) -> list[Path]:
     folders = [path / f"t{i}" for i in range(len(names))]
     for place, name in zip(folders, names, strict=True):
-        folder.create(place, name, Limits())
+        folder.create(place, name, TrusteeLimits())
     return folders
 
 
@@ -68,7 +68,7 @@ def test_a_share_of_another_trustee_is_refused(tmp_path: Path) -> None:
 def test_a_trustee_that_is_not_in_the_ceremony(tmp_path: Path) -> None:
     folders = make(tmp_path)
     dealt = deal(tmp_path / "ceremony", folders)
-    folder.create(tmp_path / "stranger", "Stranger", Limits())
+    folder.create(tmp_path / "stranger", "Stranger", TrusteeLimits())
 
     with pytest.raises(InvalidSignature, match="not a trustee"):
         folder.accept(
@@ -114,7 +114,7 @@ def test_keys_are_never_overwritten(tmp_path: Path) -> None:
     make(tmp_path, ("One",))
 
     with pytest.raises(StorageError, match="exists already"):
-        folder.create(tmp_path / "t0", "One", Limits())
+        folder.create(tmp_path / "t0", "One", TrusteeLimits())
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_identity_that_is_none(tmp_path: Path, content: str) -> None:
 
 
 def test_limits_are_read_back_and_checked(tmp_path: Path) -> None:
-    limits = Limits(7, 15, ("pulp", "paper"))
+    limits = TrusteeLimits(7, 15, ("pulp", "paper"))
     folder.create(tmp_path / "t", "One", limits)
 
     assert folder.load_limits(tmp_path / "t") == limits

@@ -18,7 +18,7 @@ from protocols.transcript import check_inclusion, read_receipt
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
 from tests.trustee.scene import COORDINATOR, Scene, new_ledger
-from trustee.agreement import Limits
+from trustee.agreement import TrusteeLimits
 from trustee.client import BoardClient
 from trustee.errors import RefusedError, UnreachableError
 from trustee.service import Service
@@ -52,7 +52,7 @@ def trustee(scene: Scene, index: int, path: Path, address: str) -> Iterator[None
             ledger,
             scene.held.ceremony,
             COORDINATOR.public,
-            Limits(),
+            TrusteeLimits(),
         )
         thread = threading.Thread(target=service.run, args=(stop,))
         thread.start()

@@ -61,7 +61,7 @@ def test_a_round_needs_parts_that_fit(scene: Scene, board: Board) -> None:
     with pytest.raises(InvalidSignature, match="countersigned"):
         board.create_round(dataclasses.replace(record, countersignatures=()))
     plan = member_key(1).sign("plan", decode(pb.Signed, record.plan).payload)
-    with pytest.raises(InvalidSignature, match="not signed by this coordinator"):
+    with pytest.raises(InvalidSignature, match="not by the coordinator"):
         board.create_round(dataclasses.replace(record, plan=plan))
 
 
