@@ -33,6 +33,7 @@ __all__ = ["Direction", "Indicator", "Level", "Measure", "Plan", "Policy", "Rank
 MAX_MEASURES = 128
 MAX_INDICATORS = 128
 MAX_DEFINITIONS = 64
+MAX_DEFINITION_NAME = 64  # longer than a measure's: definitions of a measure carry its name
 MAX_PARTICIPANTS = (1 << 20) - 1
 MAX_PLAN_BYTES = 1 << 20
 HASH_DOMAIN = "cefed/plan/v1"
@@ -177,7 +178,7 @@ class Plan:
                 f"definitions must be sorted, named once each, at most {MAX_DEFINITIONS}"
             )
         for name, value in self.definitions:
-            check_name("definition", name)
+            check_name("definition", name, MAX_DEFINITION_NAME)
             check_text(f"definition {name!r}", value, 4 * MAX_TEXT)
         for what, digest in (("roster_hash", self.roster_hash), ("key_id", self.key_id)):
             if not isinstance(digest, bytes) or len(digest) != HASH_BYTES:

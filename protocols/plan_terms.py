@@ -19,7 +19,7 @@ MAX_RATIONAL_BITS = 256
 MAX_BINS = 64
 MAX_TEXT = 400
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 class Level(StrEnum):
@@ -49,10 +49,12 @@ class Direction(StrEnum):
     LOWER = "lower"
 
 
-def check_name(what: str, name: str) -> None:
-    """Refuse a name that is not lower-case letters, digits and underscores, 1 to 40 characters."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise PlanError(f"{what} {name!r}: use 1 to 40 of a-z, 0-9 and _, beginning with a letter")
+def check_name(what: str, name: str, most: int = 40) -> None:
+    """Refuse a name that is not 1 to ``most`` lower-case letters, digits and underscores."""
+    if not isinstance(name, str) or len(name) > most or not _NAME.fullmatch(name):
+        raise PlanError(
+            f"{what} {name!r}: use 1 to {most} of a-z, 0-9 and _, beginning with a letter"
+        )
 
 
 def check_text(what: str, text: str, most: int = MAX_TEXT) -> None:
