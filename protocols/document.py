@@ -44,9 +44,7 @@ def build_document(
         totals[measure] = layout.decode_cohort_sum(measure, opened)
     document["measures"] = _measures(plan, totals)
     document["withheld_measures"] = dict(certificate.withheld_measures)
-    document["indicators"] = {
-        i.name: _described(i, totals) for i in plan.indicators if _computable(i, totals)
-    }
+    document["indicators"] = {i.name: _described(i, totals) for i in plan.indicators}
     document["rankings"] = {
         i.name: _ranking(i, certificate.ranking(i.name)) for i in plan.ranked_indicators
     }
@@ -101,10 +99,11 @@ def _band(plan: Plan, sums: Sums) -> dict[str, Any]:
     return {"measures": _measures(plan, sums), "indicators": indicators}
 
 
-def _described(indicator: Indicator, sums: Sums) -> dict[str, str]:
+def _described(indicator: Indicator, sums: Sums) -> dict[str, str | None]:
+    """The cohort's value; null when a measure that it needs is withheld, or its divisor is zero."""
     return {
         "unit": indicator.unit,
-        "value": decimal_text(_ratio(indicator, sums)),
+        "value": decimal_text(_ratio(indicator, sums)) if _computable(indicator, sums) else None,
         "numerator": indicator.numerator,
         "denominator": indicator.denominator,
         "scale": str(indicator.scale),

@@ -127,11 +127,11 @@ def read_targets(path: Path, cohort: str) -> dict[int, dict[str, str]]:
 def _standing(
     name: str, item: Mapping[str, Any], document: Mapping[str, Any], own: OwnMeasures
 ) -> Standing:
-    own_value = (
-        Fraction(item["scale"])
-        * own.integers[item["numerator"]]
-        / own.integers[item["denominator"]]
-    )
+    numerator, denominator = (own.integers[item[side]] for side in ("numerator", "denominator"))
+    if denominator == 0:
+        why = f"the own {item['denominator']} is zero"
+        return Standing(name, item["unit"], "not defined", item.get("value"), withheld=why)
+    own_value = Fraction(item["scale"]) * numerator / denominator
     base = Standing(name, item["unit"], _text(own_value), item.get("value"))
     ranking = document["rankings"].get(name)
     if ranking is None:
