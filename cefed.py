@@ -161,6 +161,7 @@ def verify(
     release: Path | None = typer.Option(
         None, metavar="FILE", help="A release.json that must say what the bundle proves."
     ),
+    workers: int = typer.Option(0, min=0, help="Rounds at a time; 0 for one a core."),
     as_json: bool = typer.Option(False, "--json", help="Print the conditions as JSON."),
 ) -> None:
     """Check a public bundle, offline and without a key: every named condition of every round.
@@ -168,20 +169,12 @@ def verify(
     Exit code 6 when a condition fails. Example: cefed verify out/demo/bundle
     """
     try:
-        from protocols import verification
-        from protocols.bundle import read_bundle
+        from protocols.audit import verify_bundle
+        from protocols.verification import CALLER_DUTIES
     except ModuleNotFoundError as error:
         raise _missing("verify", "trustee", error) from error
-    opened = read_bundle(bundle)
     reports = []
-    for round_ in opened.rounds:
-        report = verification.verify_round(
-            round_.round_id,
-            opened.ceremony,
-            opened.countersignatures,
-            round_.roster(),
-            round_.entries(),
-        )
+    for report in verify_bundle(bundle, workers):
         reports.append(report)
         if not as_json:
             typer.echo("\n".join(_report_lines(report)))
@@ -193,7 +186,7 @@ def verify(
     if as_json:
         typer.echo(json.dumps(_facts(reports, problems), ensure_ascii=False, indent=1))
     else:
-        typer.echo("\n".join(_closing_lines(problems, verification.CALLER_DUTIES)))
+        typer.echo("\n".join(_closing_lines(problems, CALLER_DUTIES)))
     if problems:
         raise typer.Exit(EXIT_NOT_VERIFIED)
 

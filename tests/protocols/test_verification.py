@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocols import bundle
+from protocols.audit import verify_bundle
 from protocols.errors import MalformedMessage, StorageError
 from protocols.verification import Outcome, Report, verify_round
 from protocols.walkthrough import Cast, Played, example_measures, run_round, verify
@@ -145,3 +146,14 @@ def test_damaged_bundles_are_refused(tmp_path: Path) -> None:
         transcript.write_bytes(damaged)
         with pytest.raises(MalformedMessage):
             list(bundle.read_bundle(tmp_path).rounds[0].entries())
+
+
+def test_several_rounds_are_verified_side_by_side(tmp_path: Path) -> None:
+    players, played = scene()
+    held = Bundle.of(players, played)
+    bundle.write_ceremony(tmp_path, held.ceremony, held.countersignatures)
+    for name in (played.plan.round_id, "another-name"):
+        bundle.write_round(tmp_path, name, held.roster, held.entries)
+    reports = {report.round_id: report for report in verify_bundle(tmp_path, workers=2)}
+    assert reports[played.plan.round_id].accepted
+    assert "plan-signed" in reports["another-name"].failed
