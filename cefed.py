@@ -231,15 +231,21 @@ def _compare(release: Path, proved: Sequence[bytes | None]) -> list[str]:
     """What ``release.json`` says beyond or against the documents that the rounds prove."""
     try:
         claimed = json.loads(release.read_bytes())["cohorts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        items = [dict(item) for item in claimed]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return [f"{release} is not a release.json: {error}"]
     documents = [json.loads(document) for document in proved if document is not None]
     return [
         f"{release}: cohort {item.get('cohort')!r} is not what the bundle proves"
-        for item in claimed
-        # A cohort for which no round was opened publishes nothing that could be proved.
-        if item not in documents and item.get("round_id")
+        for item in items
+        if item not in documents and not _claims_nothing(item)
     ]
+
+
+def _claims_nothing(item: dict[str, Any]) -> bool:
+    """A cohort that is withheld without a round publishes no figure that could be proved."""
+    figures = ("measures", "indicators", "bands", "rankings", "curve", "best_decile", "n")
+    return bool(item.get("withheld")) and not any(item.get(name) for name in figures)
 
 
 def _missing(name: str, extra: str, error: ModuleNotFoundError) -> Exception:

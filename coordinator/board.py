@@ -38,9 +38,6 @@ from protocols.wire.codec import MAX_SMALL, decode
 
 LOG = logging.getLogger("cefed.coordinator")
 
-MAX_ENVELOPE = 1 << 22
-"""Ceiling in bytes for a sealed share set."""
-
 MAX_ROUNDS = 10_000
 
 Clock = Callable[[], int]
@@ -55,7 +52,7 @@ class Board:
     """All rounds of one coordinator. Safe to call from many threads.
 
     :param clock: seconds since 1970; a parameter for tests.
-    :param read_ceremony: see :data:`coordinator.terms.CeremonyReader`.
+    :param read_ceremony: see :data:`protocols.terms.CeremonyReader`.
     """
 
     def __init__(
@@ -187,11 +184,10 @@ class Board:
     def send_sealed(
         self, round_id: str, phase: str, sender: int, recipient: int, envelope: bytes
     ) -> None:
-        """Keep a sealed envelope for another trustee; the first for a step stands."""
+        """Keep an envelope that its sender signed for this very step; the first stands."""
         desk = self._desk(round_id)
-        signer = open_signed(envelope, "sealed", MAX_ENVELOPE).signer
         with desk.turn:
-            desk.round.check_sealed(phase, sender, recipient, signer)
+            desk.round.check_sealed(phase, sender, recipient, envelope)
             self._store.put_sealed(round_id, phase, sender, recipient, envelope)
 
     def sealed(self, round_id: str, recipient: int, phase: str) -> list[tuple[int, bytes]]:
@@ -204,15 +200,17 @@ class Board:
     def advance(self) -> bool:
         """Do what is due in any round, called by one thread at a time; True if anything was.
 
-        A round that cannot go on is logged and left.
+        A round that cannot go on is reported once and tried again, ever more rarely.
         """
         done = [self._advance(desk) for desk in list(self._desks.values())]
         return any(done)
 
     def _advance(self, desk: Desk) -> bool:
+        if desk.rests(now := self._clock()):
+            return False
         try:
             with desk.turn:
-                duty = desk.round.duty(self._clock())
+                duty = desk.round.duty(now)
                 if duty is Duty.CLOSE:
                     self._close(desk)
                     return True
@@ -222,8 +220,10 @@ class Board:
             if duty is Duty.CLEAN and not desk.clean:
                 self._store.empty_mailbox(desk.round_id)
                 desk.clean = True
-        except (ProtocolError, CoordinatorError) as error:
-            LOG.error("round %s: %s: %s", desk.round_id, type(error).__name__, error)
+        except Exception as error:  # whatever happens to one round, the others go on
+            if desk.rest(now, reason := f"{type(error).__name__}: {error}"):
+                strange = not isinstance(error, ProtocolError | CoordinatorError)
+                LOG.error("round %s: %s", desk.round_id, reason, exc_info=strange)
         return False
 
     def _close(self, desk: Desk) -> None:

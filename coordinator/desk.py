@@ -22,6 +22,9 @@ from protocols.transcript import Entry, genesis, next_entry
 
 LOG = logging.getLogger("cefed.coordinator")
 
+LONGEST_REST = 60
+"""Seconds between two tries of a duty that goes on failing."""
+
 
 class Desk:
     """The desk of one round. ``turn`` guards everything but the store's own reads."""
@@ -36,6 +39,9 @@ class Desk:
         self.places: dict[bytes, Entry] = {}
         """Index and chain hash of every logged statement, by its hash; payloads left empty."""
         self.clean = False
+        self._reason = ""
+        self._failures = 0
+        self._rests_until = 0
         self._head = genesis(self.round_id)
         self._seen: SeenCiphertexts | None = None
         self._heavy = threading.Lock()
@@ -75,6 +81,7 @@ class Desk:
         before = self.round.state
         self.store.append(self.round_id, entry, statement.signer.raw)
         self._take(entry, statement.hash)
+        self._failures = self._rests_until = 0
         if kind == "contribution":
             self.round.apply_contribution(statement.signer.raw, statement.hash)
         else:
@@ -87,6 +94,20 @@ class Desk:
             if self.round.state in FINAL:
                 self._aggregates = None
         return entry
+
+    def rest(self, now: int, reason: str) -> bool:
+        """Note that a duty failed at ``now``: the next try waits, twice as long each time.
+
+        :returns: whether the reason is another one than the last time.
+        """
+        new, self._reason = reason != self._reason, reason
+        self._rests_until = now + min(1 << self._failures, LONGEST_REST)
+        self._failures = min(self._failures + 1, LONGEST_REST.bit_length())
+        return new
+
+    def rests(self, now: int) -> bool:
+        """Whether the round waits after a failure; its next entry ends that."""
+        return now < self._rests_until
 
     def read_contribution(self, data: bytes) -> Contribution:
         """Check everything about a contribution but its proof."""

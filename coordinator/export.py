@@ -7,7 +7,6 @@ files; ``cefed verify`` reads the bundle.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ from coordinator.store import Store
 from coordinator.targets import write_targets
 from protocols import bundle
 from protocols.ceremony import Ceremony
-from protocols.errors import PlanError
+from protocols.errors import PlanError, StorageError
+from protocols.files import replace_file
 from protocols.release import Release, canonical_json
 from protocols.signing import open_signed
 from protocols.terms import Description
@@ -119,10 +119,10 @@ def _header(ceremony: Ceremony, generated_by: str) -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        replace_file(path, text.encode("utf-8"))
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    except StorageError as error:
+        raise OutputError(str(error)) from error

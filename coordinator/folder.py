@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 from coordinator.board import Board
 from coordinator.errors import StoreError
 from coordinator.store import Store
+from protocols.files import replace_file
 from protocols.keyfiles import load_signing_key, save_signing_key
 from protocols.signing import SigningKey, VerifyKey
 
@@ -44,7 +44,7 @@ def create(folder: Path) -> VerifyKey:
         "signing_key": key.public.raw.hex(),
         "fingerprint": key.public.fingerprint,
     }
-    _write(folder / IDENTITY, json.dumps(facts, indent=2) + "\n")
+    replace_file(folder / IDENTITY, (json.dumps(facts, indent=2) + "\n").encode())
     open_store(folder, new=True).close()
     return key.public
 
@@ -94,18 +94,9 @@ def serving_address(folder: Path) -> str:
 
 def write_address(folder: Path, address: str) -> None:
     """Note where this process listens; the file appears in one step."""
-    _write(folder / ADDRESS, address + "\n")
+    replace_file(folder / ADDRESS, f"{address}\n".encode())
 
 
 def forget_address(folder: Path) -> None:
     """Remove the note at the end of serving."""
     (folder / ADDRESS).unlink(missing_ok=True)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error

@@ -168,17 +168,18 @@ class Round:
             return Duty.RELEASE if self.certificate.withheld or enough else None
         return Duty.CLEAN if self.state in FINAL else None
 
-    def check_sealed(self, phase: str, sender: int, recipient: int, signer: VerifyKey) -> None:
-        """Refuse a sealed envelope that no step of this round asks for."""
+    def check_sealed(self, phase: str, sender: int, recipient: int, envelope: bytes) -> None:
+        """Refuse a sealed envelope that no step of this round asks for, or signed for another."""
         trustees = self.terms.ceremony.trustees
         if phase not in SEALED_PHASES:
             raise PolicyRefusal("sealed envelopes carry the shares of counts and classes only")
         if not (1 <= sender <= len(trustees) and 1 <= recipient <= len(trustees)):
             raise PolicyRefusal("a sealed envelope from or for a trustee that does not exist")
-        if trustees[sender - 1].signing_key != signer:
-            raise InvalidSignature("a sealed envelope is not signed by the trustee it names")
         if self.closing is None or self.state in FINAL:
             raise PolicyRefusal(f"round {self.terms.plan.round_id} is {self.state}: no shares pass")
+        opening.check_sealed(
+            envelope, self.terms.plan, phase, trustees[sender - 1], trustees[recipient - 1]
+        )
 
     def certificate_withholds(self) -> bool:
         """Whether the certified decision is to publish nothing."""

@@ -37,14 +37,15 @@ class BandDecision:
 def tentative_bands(counts: Sequence[int], policy: Policy) -> tuple[BinRange, ...]:
     """Ranges of at least k members each, covering all bins; empty when there are fewer than k.
 
-    Neighbouring empty bins go to the range above them, except at the top.
+    A cut lies in the middle of the empty bins between two members: right beside a filled bin it
+    would show that the bin is filled.
 
     :param counts: members in each bin, in the order of the indicator.
     """
     filled = [index for index, members in enumerate(counts) if members]
     if sum(counts) < policy.minimum_cohort:
         return ()
-    cuts = [0, *(index + 1 for index in filled[:-1]), len(counts)]
+    cuts = [0, *((a + 1 + b + 1) // 2 for a, b in pairwise(filled)), len(counts)]
     cells = [BinRange(a, b, sum(counts[a:b])) for a, b in pairwise(cuts)]
     return _partition(cells, lambda first, end: _members(cells[first:end]) >= policy.minimum_cohort)
 

@@ -131,12 +131,13 @@ def recompute(
     return aggregates, members
 
 
-def check_cohort_size(plan: Plan, roster: Roster, members: Iterable[VerifyKey]) -> str | None:
-    """None if enough corporate groups take part, else the reason to withhold the cohort."""
+def check_cohort_size(plan: Plan, members: int) -> str | None:
+    """None if enough members take part, else the reason to withhold the cohort.
+
+    A member is a whole corporate group; the roster refuses two of one group.
+    """
     needed = plan.policy.minimum_cohort
-    if roster.groups_of(members) >= needed:
-        return None
-    return f"fewer than {needed} enterprises took part"
+    return None if members >= needed else f"fewer than {needed} enterprises took part"
 
 
 def vote(statement: ClosingStatement, ledger_head: bytes, trustee: SigningKey) -> bytes:

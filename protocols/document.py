@@ -13,7 +13,7 @@ from typing import Any
 
 from protocols.bands import BinRange, best_bands, cut_points
 from protocols.certificate import BandCertificate, sum_labels
-from protocols.errors import OpeningInconsistent
+from protocols.errors import OpeningInconsistent, PackingError
 from protocols.layout import Layout
 from protocols.numbers import decimal_text
 from protocols.plan import Direction, Indicator, Plan, Ranking
@@ -22,6 +22,11 @@ Sums = Mapping[str, int]
 
 BEST_PERCENT = 10
 
+CONTRADICTION = (
+    "the opened sums contradict the plan or the bands: a contribution was not well formed"
+)
+"""Why a cohort is withheld after its certified sums were opened."""
+
 
 def build_document(
     plan: Plan, layout: Layout, certificate: BandCertificate, opened: Mapping[str, int]
@@ -29,13 +34,26 @@ def build_document(
     """The document as plain containers.
 
     :param opened: plaintexts by opening label, exactly those the certificate allows.
-    :raises OpeningInconsistent: other labels, or a band whose ratio lies outside its own edges.
+    Sums that no well-formed contributions can have, or a band whose ratio lies outside its own
+    edges, withhold the cohort: the round ends with a reason instead of wrong figures.
+
+    :raises OpeningInconsistent: other labels.
     """
     if set(opened) != set(sum_labels(plan, layout, certificate)):
         raise OpeningInconsistent("not exactly what the certificate allows has been opened")
-    document = _header(plan, certificate)
+    header = _header(plan, certificate)
     if certificate.withheld:
-        return document
+        return header
+    try:
+        return header | _figures(plan, layout, certificate, opened)
+    except (OpeningInconsistent, PackingError):
+        return header | {"withheld": CONTRADICTION}
+
+
+def _figures(
+    plan: Plan, layout: Layout, certificate: BandCertificate, opened: Mapping[str, int]
+) -> dict[str, Any]:
+    document: dict[str, Any] = {}
     ranked = plan.sums_indicator
     bands = certificate.ranking(ranked.name) if ranked else ()
     sums = [layout.decode_sums(layout.sum_labels(b.first, b.end), opened) for b in bands]

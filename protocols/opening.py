@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from protocols.aggregate import Aggregates
 from protocols.ceremony import Ceremony, Trustee
-from protocols.errors import InvalidShare, PolicyRefusal
+from protocols.errors import InvalidShare, InvalidSignature, PolicyRefusal
 from protocols.plan import Plan
 from protocols.sealing import SealingKey, seal
 from protocols.signing import SigningKey, open_signed
@@ -27,6 +27,8 @@ from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, decode_uint, encode, encode_uint
 
 COUNTS, CLASSES, SUMS = "counts", "classes", "sums"
+SEALED = "sealed"
+"""Kind of the signature around a sealed envelope; never in a transcript."""
 
 ShareSet = Mapping[str, DecryptionShare]
 """One trustee's shares by opening label."""
@@ -105,19 +107,47 @@ def open_all(
 def seal_shares(
     data: bytes, plan: Plan, phase: str, sender: Trustee, recipient: Trustee, key: SigningKey
 ) -> bytes:
-    """Seal a share set to another trustee and sign the envelope."""
+    """Seal a share set to another trustee and sign the envelope with the step it is for."""
     envelope = seal(recipient.sealing_key, data, _context(plan, phase, sender, recipient))
-    return key.sign("sealed", envelope)
+    message = pb.SealedShares(
+        plan_hash=plan.hash,
+        phase=phase,
+        sender=sender.index,
+        recipient=recipient.index,
+        envelope=envelope,
+    )
+    return key.sign(SEALED, encode(message))
+
+
+def check_sealed(data: bytes, plan: Plan, phase: str, sender: Trustee, recipient: Trustee) -> bytes:
+    """The envelope in ``data``, which its sender signed for exactly this step.
+
+    Run by the board before it keeps an envelope and by the recipient before it opens one. Since the
+    signature covers the step, an envelope cannot be passed on as that of another.
+
+    :raises MalformedMessage: not the signed message.
+    :raises InvalidSignature: not signed by ``sender``.
+    :raises PolicyRefusal: signed for another plan, phase, sender or recipient.
+    """
+    statement = open_signed(data, SEALED)
+    if statement.signer != sender.signing_key:
+        raise InvalidSignature(f"an envelope in the name of {sender.name} is not signed by it")
+    message = decode(pb.SealedShares, statement.payload)
+    named = (message.plan_hash, message.phase, message.sender, message.recipient)
+    if named != (plan.hash, phase, sender.index, recipient.index):
+        raise PolicyRefusal(f"{sender.name} sealed and signed this envelope for another step")
+    return message.envelope
 
 
 def unseal_shares(
     data: bytes, plan: Plan, phase: str, sender: Trustee, recipient: Trustee, key: SealingKey
 ) -> bytes:
-    """Inverse of :func:`seal_shares` at the recipient."""
-    statement = open_signed(data, "sealed")
-    if statement.signer != sender.signing_key:
-        raise PolicyRefusal(f"a sealed envelope in the name of {sender.name} is not signed by it")
-    return key.open(statement.payload, _context(plan, phase, sender, recipient))
+    """Inverse of :func:`seal_shares` at the recipient.
+
+    :raises ProtocolError: as :func:`check_sealed`, or the envelope does not open.
+    """
+    envelope = check_sealed(data, plan, phase, sender, recipient)
+    return key.open(envelope, _context(plan, phase, sender, recipient))
 
 
 def _context(plan: Plan, phase: str, sender: Trustee, recipient: Trustee) -> tuple[bytes, ...]:

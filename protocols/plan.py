@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 
 from protocols.errors import MalformedMessage, PlanError
 from protocols.hashing import HASH_BYTES, domain_hash
@@ -32,6 +34,7 @@ __all__ = ["Direction", "Indicator", "Level", "Measure", "Plan", "Policy", "Rank
 
 MAX_MEASURES = 128
 MAX_INDICATORS = 128
+MAX_RANKED = 16
 MAX_DEFINITIONS = 64
 MAX_DEFINITION_NAME = 64  # longer than a measure's: definitions of a measure carry its name
 MAX_PARTICIPANTS = (1 << 20) - 1
@@ -203,6 +206,28 @@ class Plan:
                         " cohort-level measure: name one that is"
                     )
 
+    def _check_rankings(self) -> None:
+        """Cuts of two rankings of one ratio fall between each other and would show members."""
+        pairs: dict[frozenset[str], str] = {}
+        for indicator in self.ranked_indicators:
+            pair = frozenset((indicator.numerator, indicator.denominator))
+            other = pairs.setdefault(pair, indicator.name)
+            if other != indicator.name:
+                raise PlanError(
+                    f"{other!r} and {indicator.name!r} rank by the same two measures: their counts "
+                    "could be subtracted; rank one of them and give the other ranking = 'none'"
+                )
+        if len(pairs) > MAX_RANKED:
+            raise PlanError(f"{len(pairs)} indicators are ranked; at most {MAX_RANKED} may be")
+        for indicator in self.ranked_indicators:
+            narrowest = 1 + Fraction(self.policy.dominance_percent, 100)
+            if any(b < narrowest * a for a, b in pairwise(indicator.edges)):
+                raise PlanError(
+                    f"indicator {indicator.name!r}: a bin narrower than "
+                    f"{self.policy.dominance_percent} % would tell a member's value more closely "
+                    "than the policy allows; use fewer bins or a wider range"
+                )
+
     def _check_indicators(self) -> None:
         if len(self.indicators) > MAX_INDICATORS:
             raise PlanError(f"a plan has at most {MAX_INDICATORS} indicators")
@@ -220,6 +245,7 @@ class Plan:
                         f"indicator {indicator.name!r} ranks sums, so {name!r} must have"
                         " level = 'band'"
                     )
+        self._check_rankings()
         sums = [i.name for i in self.indicators if i.ranking is Ranking.SUMS]
         if len(sums) > 1:
             raise PlanError(

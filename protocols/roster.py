@@ -1,11 +1,13 @@
 """Who may contribute to a round: signing keys, known to everybody as pseudonyms.
 
 The roster's hash is in the plan, so a coordinator cannot swap it after the plan was signed. A
-corporate group counts once in every minimum cohort. SPEC.md section 4.
+corporate group is one member: were it several, a band of affiliates and one outsider would show the
+outsider to the group. SPEC.md section 4.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,13 +77,16 @@ class Roster:
         except KeyError:
             raise InvalidSignature(f"{key.fingerprint} is not on the roster") from None
 
-    def groups_of(self, keys: Iterable[VerifyKey]) -> int:
-        """How many different corporate groups ``keys`` belong to: what a minimum cohort counts."""
-        return len({self.member(key).group for key in keys})
-
     def _check(self) -> None:
         keys = [member.key.raw for member in self.members]
         if any(first >= second for first, second in pairwise(keys)):
             raise MalformedMessage("roster: keys repeated or not in ascending order")
+        counts = Counter(member.group for member in self.members)
+        repeated = next((group for group, count in counts.items() if count > 1), None)
+        if repeated is not None:
+            raise MalformedMessage(
+                f"roster: corporate group {repeated!r} has two members; a group takes part as one "
+                "enterprise, through one node that adds up its plants"
+            )
         if any(not 0 < len(member.group) <= MAX_GROUP_LENGTH for member in self.members):
             raise MalformedMessage("roster: every member needs a group name of 1 to 100 characters")

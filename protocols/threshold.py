@@ -169,13 +169,13 @@ def combine(key: ThresholdKey, ciphertext: int, shares: Sequence[DecryptionShare
     :raises OpeningFailed: too few honest shares; the message names the trustees at fault.
     """
     distinct = {share.index: share for share in shares}
-    for share in distinct.values():
-        _check_share_form(key, share)
     if len(distinct) < key.threshold:
         raise OpeningFailed(f"{len(distinct)} shares, {key.threshold} needed")
-    opened = _interpolate(key, ciphertext, list(distinct.values())[: key.threshold])
-    if opened is not None:
-        return opened
+    formed = [share for share in distinct.values() if _has_form(key, share)]
+    if len(formed) >= key.threshold:
+        opened = _interpolate(key, ciphertext, formed[: key.threshold])
+        if opened is not None:
+            return opened
     honest, liars = split_by_honesty(key, ciphertext, list(distinct.values()))
     for subset in combinations(honest, key.threshold):
         opened = _interpolate(key, ciphertext, list(subset))
@@ -236,6 +236,14 @@ def _lagrange(delta: int, index: int, indexes: Sequence[int]) -> int:
             numerator *= other
             denominator *= other - index
     return numerator // denominator
+
+
+def _has_form(key: ThresholdKey, share: DecryptionShare) -> bool:
+    try:
+        _check_share_form(key, share)
+    except InvalidShare:
+        return False
+    return True
 
 
 def _check_share_form(key: ThresholdKey, share: DecryptionShare) -> None:

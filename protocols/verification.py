@@ -8,24 +8,16 @@ left to the caller and listed in :data:`CALLER_DUTIES`. SPEC.md section 8.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from itertools import takewhile
 
 from protocols import certificate as certificates
 from protocols import closing, release
-from protocols.aggregate import Aggregates
-from protocols.ceremony import Ceremony
-from protocols.certificate import BandCertificate
-from protocols.closing import ClosingStatement
 from protocols.errors import InvalidSignature, PlanError, ProtocolError, TranscriptBroken
-from protocols.layout import Layout
-from protocols.plan import Plan
+from protocols.evidence import Evidence
 from protocols.quorum import agreed, open_vote
-from protocols.release import Release
-from protocols.roster import Roster
-from protocols.signing import Statement, VerifyKey, open_signed
+from protocols.signing import statement_hash
 from protocols.transcript import replay
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode
@@ -80,85 +72,6 @@ class Report:
         return tuple(c.name for c in self.conditions if c.outcome is Outcome.FAILS)
 
 
-@dataclass
-class _Evidence:
-    """The round's parts, each decoded on first use; a decoding error is that part's failure."""
-
-    round_id: str
-    ceremony_bytes: bytes
-    countersignatures: Sequence[bytes]
-    roster_bytes: bytes
-    entries: Sequence[tuple[str, bytes]]
-    unsafe_small_modulus: bool
-    document: bytes | None = field(default=None)
-
-    def payloads(self, kind: str) -> list[bytes]:
-        return [payload for name, payload in self.entries if name == kind]
-
-    def single(self, kind: str) -> Statement:
-        found = self.payloads(kind)
-        if len(found) != 1:
-            raise TranscriptBroken(f"{len(found)} {kind} statements in the transcript, 1 expected")
-        return open_signed(found[0], kind)
-
-    @cached_property
-    def ceremony(self) -> Ceremony:
-        return Ceremony.from_signed(
-            self.ceremony_bytes, unsafe_small_modulus=self.unsafe_small_modulus
-        )
-
-    @cached_property
-    def plan_statement(self) -> Statement:
-        return self.single("plan")
-
-    @cached_property
-    def plan(self) -> Plan:
-        return Plan.from_bytes(self.plan_statement.payload)
-
-    @cached_property
-    def layout(self) -> Layout:
-        return Layout(self.plan, self.ceremony.key.public.bits)
-
-    @cached_property
-    def roster(self) -> Roster:
-        return Roster.from_bytes(self.roster_bytes)
-
-    @cached_property
-    def proposal(self) -> closing.Proposal:
-        statement = self.single("close")
-        if statement.signer != self.plan_statement.signer:
-            raise InvalidSignature("the inclusion list is not signed by the plan's coordinator")
-        return closing.read_proposal(statement.payload, self.plan)
-
-    @cached_property
-    def recomputed(self) -> tuple[Aggregates, list[VerifyKey]]:
-        return closing.recompute(
-            self.plan,
-            self.layout,
-            self.roster,
-            self.ceremony,
-            self.payloads("contribution"),
-            self.proposal.included,
-        )
-
-    @cached_property
-    def statement(self) -> ClosingStatement:
-        return closing.tally(self.payloads("closing"), self.plan, self.ceremony)
-
-    @cached_property
-    def certificate(self) -> BandCertificate:
-        return certificates.tally(self.payloads("certificate"), self.plan, self.ceremony)
-
-    @cached_property
-    def release_statement(self) -> Statement:
-        return self.single("release")
-
-    @cached_property
-    def release(self) -> Release:
-        size = self.ceremony.key.public.modulus_bytes
-        return Release.from_bytes(self.release_statement.payload, size)
-
-
 def verify_round(
     round_id: str,
     ceremony: bytes,
@@ -173,7 +86,7 @@ def verify_round(
     :param entries: kind and signed statement of every transcript entry, in order.
     :param unsafe_small_modulus: accept a modulus under 2048 bits; tests only.
     """
-    evidence = _Evidence(
+    evidence = Evidence(
         round_id, ceremony, countersignatures, roster, list(entries), unsafe_small_modulus
     )
     broken: set[str] = set()
@@ -187,10 +100,10 @@ def verify_round(
 
 
 def _evaluate(
-    evidence: _Evidence,
+    evidence: Evidence,
     needs: tuple[str, ...],
     broken: set[str],
-    check: Callable[[_Evidence], None],
+    check: Callable[[Evidence], None],
 ) -> tuple[Outcome, str]:
     missing = [name for name in needs if name in broken]
     if missing:
@@ -202,15 +115,15 @@ def _evaluate(
     return Outcome.HOLDS, ""
 
 
-def _ceremony_record(e: _Evidence) -> None:
+def _ceremony_record(e: Evidence) -> None:
     _ = e.ceremony
 
 
-def _ceremony_countersigned(e: _Evidence) -> None:
+def _ceremony_countersigned(e: Evidence) -> None:
     e.ceremony.check_countersignatures(e.countersignatures)
 
 
-def _transcript_complete(e: _Evidence) -> None:
+def _transcript_complete(e: Evidence) -> None:
     """Kinds known, single ones single, and in an order that a round can have."""
     for kind in SINGLE_KINDS:
         e.single(kind)
@@ -227,88 +140,91 @@ def _transcript_complete(e: _Evidence) -> None:
         last = max(last, rank[kind])
 
 
-def _plan_signed(e: _Evidence) -> None:
+def _plan_signed(e: Evidence) -> None:
     if e.plan.round_id != e.round_id:
         raise PlanError(f"the plan is for round {e.plan.round_id}")
     _ = e.layout
 
 
-def _plan_names_key(e: _Evidence) -> None:
+def _plan_names_key(e: Evidence) -> None:
     if e.plan.key_id != e.ceremony.key_id:
         raise PlanError("the plan names another key than this ceremony's")
     if e.plan.period != e.ceremony.period:
         raise PlanError(f"the key is for {e.ceremony.period}, the plan for {e.plan.period}")
 
 
-def _roster(e: _Evidence) -> None:
+def _roster(e: Evidence) -> None:
     if e.roster.hash != e.plan.roster_hash:
         raise PlanError("the roster is not the one that the plan names")
     if len(e.roster.members) != e.plan.participants:
         raise PlanError("the plan's number of participants is not that of its roster")
 
 
-def _contributions(e: _Evidence) -> None:
+def _contributions(e: Evidence) -> None:
     _ = e.recomputed
 
 
-def _closing_quorum(e: _Evidence) -> None:
+def _closing_quorum(e: Evidence) -> None:
     _ = e.statement
 
 
-def _transcript_head(e: _Evidence) -> None:
+def _transcript_head(e: Evidence) -> None:
     before = takewhile(lambda entry: entry[0] != "close", e.entries)
     if replay(e.round_id, before).head != e.proposal.transcript_head:
         raise TranscriptBroken("what came in before closing is not what the coordinator closed")
 
 
-def _closing_list(e: _Evidence) -> None:
+def _closing_list(e: Evidence) -> None:
     if e.statement.included != e.proposal.included:
         raise TranscriptBroken("the closing statement lists other contributions than were closed")
+    logged = sorted(statement_hash(data) for data in e.payloads("contribution"))
+    if list(e.proposal.included) != logged:
+        raise TranscriptBroken("a contribution was logged, and so acknowledged, but not counted")
 
 
-def _aggregates(e: _Evidence) -> None:
+def _aggregates(e: Evidence) -> None:
     if e.statement.aggregates_hash != e.recomputed[0].hash:
         raise TranscriptBroken("the closing statement is over other aggregates")
 
 
-def _certificate_quorum(e: _Evidence) -> None:
+def _certificate_quorum(e: Evidence) -> None:
     if e.certificate.statement_hash != e.statement.hash:
         raise TranscriptBroken("the band certificate rests on another closing statement")
     if e.certificate.members != len(e.statement.included):
         raise TranscriptBroken("the band certificate counts other members than were included")
 
 
-def _minimum_cohort(e: _Evidence) -> None:
-    small = closing.check_cohort_size(e.plan, e.roster, e.recomputed[1])
+def _minimum_cohort(e: Evidence) -> None:
+    small = closing.check_cohort_size(e.plan, len(e.recomputed[1]))
     if small and not e.certificate.withheld:
         raise TranscriptBroken(f"{small}, and yet the cohort is published")
 
 
-def _release_signed(e: _Evidence) -> None:
+def _release_signed(e: Evidence) -> None:
     if e.release_statement.signer != e.plan_statement.signer:
         raise InvalidSignature("the release is not signed by the plan's coordinator")
     if (e.release.plan_hash, e.release.certificate_hash) != (e.plan.hash, e.certificate.hash):
         raise PlanError("the release belongs to another plan or certificate")
 
 
-def _openings(e: _Evidence) -> None:
+def _openings(e: Evidence) -> None:
     labels = certificates.sum_labels(e.plan, e.layout, e.certificate)
     release.check_openings(e.release.openings, labels, e.recomputed[0])
 
 
-def _document(e: _Evidence) -> None:
+def _document(e: Evidence) -> None:
     release.check_document(e.release, e.plan, e.layout, e.certificate)
     e.document = e.release.document_bytes
 
 
-def _endorsed(e: _Evidence) -> None:
+def _endorsed(e: Evidence) -> None:
     opened = (open_vote(data, "endorsement", e.ceremony) for data in e.payloads("endorsement"))
     payload = agreed(((who, vote.payload) for who, vote in opened), e.ceremony, "endorsement")
     if decode(pb.Endorsement, payload).release_hash != e.release_statement.hash:
         raise TranscriptBroken("the trustees endorsed another release")
 
 
-_C = tuple[str, str, tuple[str, ...], Callable[[_Evidence], None]]
+_C = tuple[str, str, tuple[str, ...], Callable[[Evidence], None]]
 
 _CONDITIONS: tuple[_C, ...] = (
     ("ceremony-record", "the key ceremony's record is well formed", (), _ceremony_record),
@@ -352,7 +268,7 @@ _CONDITIONS: tuple[_C, ...] = (
     ),
     (
         "closing-list",
-        "the closing statement lists what the coordinator closed",
+        "every logged contribution is counted, by coordinator and trustees alike",
         ("closing-quorum",),
         _closing_list,
     ),
@@ -370,7 +286,7 @@ _CONDITIONS: tuple[_C, ...] = (
     ),
     (
         "minimum-cohort",
-        "a cohort with too few corporate groups is withheld",
+        "a cohort with too few enterprises is withheld",
         ("contributions", "certificate-quorum"),
         _minimum_cohort,
     ),
@@ -396,7 +312,7 @@ _CONDITIONS: tuple[_C, ...] = (
 )
 
 
-def _facts(e: _Evidence) -> tuple[tuple[str, str], ...]:
+def _facts(e: Evidence) -> tuple[tuple[str, str], ...]:
     """Fingerprints and counts for the caller's duties; only what could be decoded."""
     facts: list[tuple[str, str]] = []
 

@@ -101,20 +101,16 @@ def run_round(
     make_plan: Callable[[Roster, Ceremony], Plan],
     say: Say = print,
     randbits: Randbits = secrets.randbits,
-    group_of: Callable[[int], int] = lambda member: member,
 ) -> Played:
     """Run a round in which member i contributes ``measures[i]``; see the steps it says.
 
     :param randbits: the only source of randomness, so that test vectors can be frozen.
-    :param group_of: the corporate group of each member; each its own by default.
     """
     ceremony = cast.ceremony
     public = ceremony.key.public
 
     say("1. Plan: the coordinator signs what is measured, for whom, and under which policy.")
-    roster = Roster.of(
-        Member(key.public, f"group-{group_of(i)}") for i, key in enumerate(cast.members)
-    )
+    roster = Roster.of(Member(key.public, f"group-{i}") for i, key in enumerate(cast.members))
     plan = make_plan(roster, ceremony)
     layout = Layout(plan, public.bits)
     transcript = Transcript(plan.round_id)
@@ -159,7 +155,7 @@ def run_round(
         return plaintexts(opening.open_all(ceremony, aggregates, labels, sets))
 
     def certify() -> BandCertificate:
-        reason = closing.check_cohort_size(plan, roster, counted)
+        reason = closing.check_cohort_size(plan, len(counted))
         if reason:
             say(f"4. Withheld: {reason}. Nothing is opened.")
             return certificates.withhold(plan, statement.hash, len(included), reason)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from protocols.paillier import DEFAULT_MODULUS_BITS
+from protocols.paillier import DEFAULT_MODULUS_BITS, WINDOW_BITS
 from sim.bench_crypto import BenchResult, Figure, run
 
 app = typer.Typer(help="Measure the cryptography on this machine.", no_args_is_help=True)
@@ -27,7 +27,7 @@ def crypto(
     ] = DEFAULT_MODULUS_BITS,
     window_bits: Annotated[
         int, typer.Option(min=4, max=12, help="Width of the fixed-base table's windows.")
-    ] = 8,
+    ] = WINDOW_BITS,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Encryption, addition, proofs and opening beside phe, on one core, in one run.

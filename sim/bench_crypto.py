@@ -20,7 +20,7 @@ from gmpy2 import mpz
 from protocols import knowledge
 from protocols.modular import product
 from protocols.packing import Packing
-from protocols.paillier import RANDOMNESS_BITS, Encryptor, PublicKey
+from protocols.paillier import RANDOMNESS_BITS, WINDOW_BITS, Encryptor, PublicKey
 from protocols.primes import safe_prime
 from protocols.threshold import combine, deal, make_share, verify_opening, verify_share
 
@@ -61,7 +61,7 @@ class BenchResult:
 
 def run(
     modulus_bits: int = 3072,
-    window_bits: int = 8,
+    window_bits: int = WINDOW_BITS,
     repetitions: int = REPETITIONS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> BenchResult:

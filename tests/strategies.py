@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 from hypothesis import strategies as st
@@ -108,10 +110,12 @@ def _measures(draw: st.DrawFn, name: str, level: Level, guards: tuple[str, ...] 
     )
 
 
-edge_tuples = st.sets(st.fractions(Fraction(1, 1000), 1000, max_denominator=1000), min_size=1).map(
-    lambda edges: tuple(sorted(edges))[:12]
-)
-"""Strictly increasing positive edges of 2 to 13 bins."""
+edge_tuples = st.tuples(
+    st.fractions(Fraction(1, 1000), 1000, max_denominator=1000),
+    st.lists(st.fractions(2, 10, max_denominator=10), max_size=11),
+).map(lambda drawn: tuple(accumulate((drawn[0], *drawn[1]), mul)))
+"""Increasing positive edges of 2 to 13 bins, each at least twice the one before: wide enough for
+any policy."""
 
 
 @st.composite
@@ -127,6 +131,10 @@ def _indicators(draw: st.DrawFn, name: str, over: Sequence[str], ranking: Rankin
         ranking,
         draw(edge_tuples) if ranking is not Ranking.NONE else (),
     )
+
+
+def _pair(indicator: Indicator) -> frozenset[str]:
+    return frozenset((indicator.numerator, indicator.denominator))
 
 
 @st.composite
@@ -145,7 +153,11 @@ def plans(draw: st.DrawFn) -> Plan:
     indicators = [draw(_indicators("ranked", bands, Ranking.SUMS))] if with_bands else []
     for index in range(draw(st.integers(0, 2))):
         ranking = draw(st.sampled_from([Ranking.COUNTS, Ranking.NONE]))
-        indicators.append(draw(_indicators(f"ratio_{index}", bands + cohort, ranking)))
+        drawn = draw(_indicators(f"ratio_{index}", bands + cohort, ranking))
+        if ranking is Ranking.NONE or _pair(drawn) not in {
+            _pair(other) for other in indicators if other.edges
+        }:
+            indicators.append(drawn)
     opens_at = draw(st.integers(0, 2**40))
     return plain_plan(
         cohort=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)),

@@ -18,7 +18,7 @@ from protocols.transcript import Entry
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
 from protocols.wire.codec import MAX_LARGE
-from trustee.errors import RefusedError, UnreachableError
+from trustee.errors import RefusedError, StumbledError, UnreachableError
 
 R = TypeVar("R")
 
@@ -41,10 +41,17 @@ _UNREACHABLE = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
         grpc.StatusCode.CANCELLED,
     }
 )
+_FINAL = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.PERMISSION_DENIED,
+    }
+)
+"""The codes of the protocol's own refusals, which also name their error class."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,8 @@ class Listed:
 class BoardClient:
     """The board at ``address`` (``HOST:PORT``); a context manager.
 
-    Every method raises :class:`UnreachableError` or :class:`RefusedError`.
+    Every method raises :class:`UnreachableError`, when it is worth asking again, also as
+    :class:`StumbledError`, or :class:`RefusedError`, which is final.
     """
 
     def __init__(self, address: str) -> None:
@@ -144,4 +152,6 @@ class BoardClient:
             names = {item.key: item.value for item in error.trailing_metadata() or ()}
             reason = names.get(ERROR_KEY, "")
             text = error.details() or error.code().name
+            if not reason or error.code() not in _FINAL:
+                raise StumbledError(f"the coordinator stumbled: {text}") from error
             raise RefusedError(f"the coordinator refuses: {text}", str(reason)) from error

@@ -54,13 +54,13 @@ class Duties:
         the caller logs it and leaves the round.
     """
 
-    def __init__(self, agreement: Terms, holder: Holder, ledger: Ledger) -> None:
+    def __init__(self, terms: Terms, holder: Holder, ledger: Ledger) -> None:
         self.finished = False
         """Nothing is left to do: this trustee's endorsement is in the transcript."""
-        self._agreement = agreement
+        self._terms = terms
         self._holder = holder
         self._ledger = ledger
-        self._record = Record(agreement)
+        self._record = Record(terms)
         self._posts: dict[str, Post] = {}
         self._done: set[str] = set()
         self._statement: ClosingStatement | None = None
@@ -133,7 +133,7 @@ class Duties:
 
     def _recompute(self) -> ClosingStatement:
         """Check every listed contribution from its signed bytes; keep the products only."""
-        terms, included = self._agreement, self._record.included or ()
+        terms, included = self._terms, self._record.included or ()
         aggregates, members = closing.recompute(
             terms.plan,
             terms.layout,
@@ -145,24 +145,29 @@ class Duties:
         self._record.forget_contributions()
         self._aggregates = aggregates
         self._members = [member.raw for member in members]
-        self._too_small = closing.check_cohort_size(terms.plan, terms.roster, members)
+        self._too_small = closing.check_cohort_size(terms.plan, len(members))
         LOG.info("round %s: %d contributions checked", terms.plan.round_id, len(members))
         return ClosingStatement(terms.plan.hash, included, aggregates.hash)
 
     def _vote_closing(self, statement: ClosingStatement) -> None:
-        """Sign the statement: once a round, by the ledger, and again the same after a restart."""
+        """Sign the statement: once a round, by the ledger, and again the same after a restart.
+
+        The ledger takes the members' data for this round before the signature exists; of a round
+        that is too small nothing is opened, and nothing taken.
+        """
         if "closing" in self._posts or self._closed:
             return
-        plan = self._agreement.plan
-        if self._too_small is None:
-            self._ledger.check_items(plan.round_id, plan.period, self._members)
-        head = self._ledger.record_closing(plan.round_id, plan.hash, statement.hash)
+        plan = self._terms.plan
+        members = self._members if self._too_small is None else []
+        head = self._ledger.record_closing(
+            plan.round_id, plan.hash, statement.hash, plan.period, members
+        )
         vote = closing.vote(statement, head, self._holder.signing)
         self._posts["closing"] = Post("closing", vote)
 
     def _agreed_closing(self, own: ClosingStatement) -> bool:
         if not self._closed:
-            terms = self._agreement
+            terms = self._terms
             try:
                 agreed = closing.tally(self._record.votes["closing"], terms.plan, terms.ceremony)
             except QuorumMissing:
@@ -174,7 +179,7 @@ class Duties:
 
     def _certify(self, statement: ClosingStatement) -> BandCertificate | None:
         """This trustee's own certificate; None while shares of others are missing."""
-        plan, layout = self._agreement.plan, self._agreement.layout
+        plan, layout = self._terms.plan, self._terms.layout
         members = len(self._members)
         if self._too_small is not None:
             return certificate.withhold(plan, statement.hash, members, self._too_small)
@@ -199,17 +204,15 @@ class Duties:
         if phase not in self._exchanges:
             if self._aggregates is None:
                 raise PolicyRefusal("nothing is opened before the aggregates are recomputed")
-            plan = self._agreement.plan
-            self._ledger.record_opening(plan.round_id, plan.period, self._members)
             self._exchanges[phase] = Exchange(
-                self._agreement, self._holder, self._aggregates, phase, basis, tuple(labels)
+                self._terms, self._holder, self._aggregates, phase, basis, tuple(labels)
             )
         opened = self._exchanges[phase].opened
         return None if opened is None else release.plaintexts(opened)
 
     def _agreed_certificate(self, own: BandCertificate) -> bool:
         if self._certificate is None:
-            terms = self._agreement
+            terms = self._terms
             try:
                 agreed = certificate.tally(
                     self._record.votes["certificate"], terms.plan, terms.ceremony
@@ -223,7 +226,7 @@ class Duties:
 
     def _give_sums(self) -> None:
         """Shares for exactly the certified sums, to the coordinator, unless it has released."""
-        agreed, terms = self._certificate, self._agreement
+        agreed, terms = self._certificate, self._terms
         if agreed is None or agreed.withheld or self._aggregates is None:
             return
         if "sums" in self._done or "sums" in self._posts or self._record.release is not None:
@@ -243,7 +246,7 @@ class Duties:
 
     def _endorse(self) -> None:
         """Check the release from its openings to its last byte, then endorse it."""
-        statement, agreed, terms = self._record.release, self._certificate, self._agreement
+        statement, agreed, terms = self._record.release, self._certificate, self._terms
         if statement is None or agreed is None or self._aggregates is None:
             return
         self._posts.pop("sums", None)
@@ -263,7 +266,7 @@ class Duties:
             self._posts[kind] = Post(kind, self._holder.signing.sign(kind, payload))
 
     def _in_log(self, kind: str) -> bool:
-        return self._record.voted(kind, self._agreement.ceremony, self._holder.me.index)
+        return self._record.voted(kind, self._terms.ceremony, self._holder.me.index)
 
     def _finish(self) -> None:
         self.finished = True

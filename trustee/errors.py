@@ -23,6 +23,13 @@ class UnreachableError(TrusteeError):
     exit_code: ClassVar[int] = 5
 
 
+class StumbledError(UnreachableError):
+    """The coordinator answered, but neither did what was asked nor named a rule against it.
+
+    A full disk or too many calls at once, for example. It may concern one round only.
+    """
+
+
 class RefusedError(TrusteeError):
     """The coordinator answered and said no; ``reason`` is the name of its error class."""
 

@@ -2,6 +2,9 @@
 
 Any t honest share sets open the aggregates. The first t are tried at once; when they do not fit,
 every set's proofs are checked, liars are named and left out, and the step waits for the others.
+
+Only a well-formed share set that a trustee signed for this step and whose proof fails convicts that
+trustee. Whatever else arrives in its name may be the relay's doing and is passed over.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from protocols.ceremony import Trustee
 from protocols.errors import InvalidShare, OpeningFailed, ProtocolError
 from protocols.sealing import SealingKey
 from protocols.secrets import Secret
-from protocols.signing import SigningKey
+from protocols.signing import SigningKey, statement_hash
 from protocols.terms import Terms
 from protocols.threshold import KeyShare, Opened
 
@@ -47,11 +50,11 @@ class Send:
 
 
 class Exchange:
-    """The state of one sealed step. Made once its labels are known, after the ledger's note."""
+    """The state of one sealed step, from when its labels are known."""
 
     def __init__(
         self,
-        agreement: Terms,
+        terms: Terms,
         holder: Holder,
         aggregates: Aggregates,
         phase: str,
@@ -59,7 +62,7 @@ class Exchange:
         labels: tuple[str, ...],
     ) -> None:
         self.opened: dict[str, Opened] | None = None if labels else {}
-        self._agreement = agreement
+        self._terms = terms
         self._holder = holder
         self._aggregates = aggregates
         self._phase = phase
@@ -67,6 +70,7 @@ class Exchange:
         self._labels = labels
         self._sets: dict[int, opening.ShareSet] = {}
         self._liars: set[int] = set()
+        self._passed_over: dict[int, bytes] = {}
         self._outgoing: list[Send] = []
         if labels:
             self._make()
@@ -84,13 +88,14 @@ class Exchange:
         """Take in envelopes by sender; open the aggregates as soon as t sets fit."""
         fresh = False
         for sender, envelope in envelopes.items():
-            if sender not in self._sets and sender not in self._liars:
+            known = sender in self._sets or sender in self._liars
+            if not known and self._passed_over.get(sender) != statement_hash(envelope):
                 fresh = self._take(sender, envelope) or fresh
         if fresh and self.opened is None:
             self._open()
 
     def _make(self) -> None:
-        plan, ceremony, holder = self._agreement.plan, self._agreement.ceremony, self._holder
+        plan, ceremony, holder = self._terms.plan, self._terms.ceremony, self._holder
         data = opening.make_share_set(
             plan,
             ceremony,
@@ -110,28 +115,34 @@ class Exchange:
         self._open()
 
     def _take(self, sender: int, envelope: bytes) -> bool:
-        trustees = self._agreement.ceremony.trustees
+        trustees = self._terms.ceremony.trustees
         if not 1 <= sender <= len(trustees) or sender == self._holder.me.index:
             return False
         other = trustees[sender - 1]
-        plan, me = self._agreement.plan, self._holder.me
+        plan, me = self._terms.plan, self._holder.me
         try:
             data = opening.unseal_shares(
                 envelope, plan, self._phase, other, me, self._holder.sealing
             )
             self._sets[sender] = self._read(data, other)
         except ProtocolError as error:
-            self._name_liar(sender, str(error))
+            self._passed_over[sender] = statement_hash(envelope)
+            LOG.debug(
+                "round %s: passing over an envelope in the name of %s: %s",
+                plan.round_id,
+                other.name,
+                error,
+            )
             return False
         return True
 
     def _read(self, data: bytes, sender: Trustee) -> opening.ShareSet:
         return opening.read_share_set(
-            data, self._agreement.plan, self._phase, self._basis, sender, self._labels
+            data, self._terms.plan, self._phase, self._basis, sender, self._labels
         )
 
     def _open(self) -> None:
-        ceremony = self._agreement.ceremony
+        ceremony = self._terms.ceremony
         needed = ceremony.key.threshold
         if len(self._sets) < needed:
             return
@@ -140,7 +151,7 @@ class Exchange:
             self.opened = opening.open_all(ceremony, self._aggregates, self._labels, first)
             return
         except (OpeningFailed, InvalidShare) as error:
-            LOG.warning("round %s: %s: %s", self._agreement.plan.round_id, self._phase, error)
+            LOG.warning("round %s: %s: %s", self._terms.plan.round_id, self._phase, error)
         for index in list(self._sets):
             self._check_proofs(index)
         if len(self._sets) >= needed:
@@ -148,7 +159,7 @@ class Exchange:
             self.opened = opening.open_all(ceremony, self._aggregates, self._labels, honest)
 
     def _check_proofs(self, index: int) -> None:
-        key = self._agreement.ceremony.key
+        key = self._terms.ceremony.key
         try:
             for label, share in self._sets[index].items():
                 threshold.verify_share(key, int(self._aggregates.ciphertext(label)), share)
@@ -158,10 +169,11 @@ class Exchange:
 
     def _name_liar(self, index: int, reason: str) -> None:
         self._liars.add(index)
-        name = self._agreement.ceremony.trustees[index - 1].name
+        name = self._terms.ceremony.trustees[index - 1].name
         LOG.error(
-            "round %s: OpeningFailed: wrong %s shares from trustee %s: %s",
-            self._agreement.plan.round_id,
+            "round %s: OpeningFailed: wrong %s shares from trustee %s, signed by it for this step, "
+            "and the proof fails: %s",
+            self._terms.plan.round_id,
             self._phase,
             name,
             reason,

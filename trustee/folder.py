@@ -6,19 +6,19 @@
     identity.json             name and public keys, for the dealer
     limits.toml               the least terms it accepts
     ceremony.bin share.sealed countersignature.bin    after `accept`
-    ledger.jsonl              what it signed and opened
+    ledger.jsonl              the closing statements it signed
 """
 
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.ceremony import MAX_BYTES, Ceremony, Trustee, countersign, open_share
-from protocols.errors import InvalidSignature, KeyRefused, ProtocolError
+from protocols.errors import InvalidSignature, KeyRefused, ProtocolError, StorageError
+from protocols.files import replace_file
 from protocols.keyfiles import (
     load_sealing_key,
     load_signing_key,
@@ -197,10 +197,8 @@ def read_file(path: Path, most: int) -> bytes:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Replace a file in one step. :raises FolderError: it cannot be written."""
-    partial = path.with_name(path.name + ".partial")
+    """Replace a file in one durable step. :raises FolderError: it cannot be written."""
     try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError as error:
-        raise FolderError(f"cannot write {path}: {error.strerror}") from error
+        replace_file(path, data)
+    except StorageError as error:
+        raise FolderError(str(error)) from error

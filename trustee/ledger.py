@@ -1,11 +1,16 @@
-"""The trustee's release ledger: what it signed and what it helped to open, hash-chained, durable.
+"""The trustee's release ledger: every closing statement it signed, hash-chained, durable.
 
 One JSON object a line, each with the hash of the one before; a line is on the disk before the
-trustee acts on it. Two rules rest on it (SPEC.md section 8):
+trustee acts on it. Two rules rest on it (SPEC.md section 3):
 
 * at most one closing statement a round, by the round's name and by its plan;
-* an item (member key, period) that it helped to open in one round is not opened in another: the
+* an item (member key, period) stands in the closing statement of at most one round. This is the
   simple rule that makes the differencing of two releases impossible.
+
+An item is taken when the closing is signed, not when something is opened: any two quorums share an
+honest trustee, so of two rounds over one item at most one reaches its quorum, also when both are
+under way at once. The price is that a round which is abandoned after its closing uses up the period
+of its members. A round with too few members, of which nothing is ever opened, takes nothing.
 
 A ledger that is lost is not started again silently, or the trustee could be made to sign twice.
 """
@@ -28,7 +33,7 @@ from trustee.errors import LedgerError
 LOG = logging.getLogger("cefed.trustee")
 
 GENESIS = domain_hash("cefed/ledger/v1")
-CLOSING, OPENING = "closing", "opening"
+CLOSING = "closing"
 
 
 class Ledger:
@@ -44,8 +49,7 @@ class Ledger:
         self._count = 0
         self._closings: dict[str, tuple[bytes, bytes, bytes]] = {}
         self._plans: dict[bytes, str] = {}
-        self._opened: dict[tuple[bytes, str], str] = {}
-        self._openings: set[str] = set()
+        self._taken: dict[tuple[bytes, str], str] = {}
         self._file = _lock(path)
         self._load(path)
 
@@ -66,11 +70,20 @@ class Ledger:
         """Give the file back."""
         self._file.close()
 
-    def record_closing(self, round_id: str, plan_hash: bytes, statement_hash: bytes) -> bytes:
-        """Note that the trustee is about to sign this closing statement.
+    def record_closing(
+        self,
+        round_id: str,
+        plan_hash: bytes,
+        statement_hash: bytes,
+        period: str,
+        members: Iterable[bytes],
+    ) -> bytes:
+        """Note that the trustee is about to sign this closing statement, and take its items.
 
+        :param members: the keys of the members that are counted; none if nothing will be opened.
         :returns: the head before the note, which the vote carries; the same for a repetition.
-        :raises PolicyRefusal: it signed another one in this round or for this plan.
+        :raises PolicyRefusal: it signed another one in this round or for this plan, or one that
+            holds an item of this one in another round.
         """
         known = self._closings.get(round_id)
         if known is not None:
@@ -79,6 +92,8 @@ class Ledger:
             return known[2]
         if plan_hash in self._plans:
             raise PolicyRefusal(f"this plan was closed before as round {self._plans[plan_hash]}")
+        items = list(members)
+        self._check_items(round_id, period, items)
         before = self._head
         self._append(
             {
@@ -86,40 +101,21 @@ class Ledger:
                 "round": round_id,
                 "plan": plan_hash.hex(),
                 "statement": statement_hash.hex(),
-            }
-        )
-        return before
-
-    def check_items(self, round_id: str, period: str, members: Iterable[bytes]) -> None:
-        """Refuse members whose data of this period was opened in another round.
-
-        :raises PolicyRefusal: counts them; the round they are in is in the ledger.
-        """
-        taken = [
-            self._opened[member, period]
-            for member in members
-            if self._opened.get((member, period), round_id) != round_id
-        ]
-        if taken:
-            raise PolicyRefusal(
-                f"round {round_id}: {len(taken)} members' data of {period} was opened before, in "
-                f"round {sorted(taken)[0]}; the difference of the two would expose them"
-            )
-
-    def record_opening(self, round_id: str, period: str, members: Iterable[bytes]) -> None:
-        """Note that the trustee is about to give its first shares for these members' data."""
-        if round_id in self._openings:
-            return
-        items = list(members)
-        self.check_items(round_id, period, items)
-        self._append(
-            {
-                "event": OPENING,
-                "round": round_id,
                 "period": period,
                 "members": [member.hex() for member in items],
             }
         )
+        return before
+
+    def _check_items(self, round_id: str, period: str, members: Iterable[bytes]) -> None:
+        taken = [
+            self._taken[member, period] for member in members if (member, period) in self._taken
+        ]
+        if taken:
+            raise PolicyRefusal(
+                f"round {round_id}: {len(taken)} members' data of {period} was closed before, in "
+                f"round {sorted(taken)[0]}; the difference of the two would expose them"
+            )
 
     def _append(self, record: dict[str, Any]) -> None:
         record = {
@@ -141,14 +137,11 @@ class Ledger:
         before, self._head = self._head, bytes.fromhex(record["hash"])
         self._count += 1
         round_id = record["round"]
-        if record["event"] == CLOSING:
-            plan_hash, statement = bytes.fromhex(record["plan"]), bytes.fromhex(record["statement"])
-            self._closings[round_id] = (plan_hash, statement, before)
-            self._plans[plan_hash] = round_id
-        else:
-            self._openings.add(round_id)
-            for member in record["members"]:
-                self._opened[bytes.fromhex(member), record["period"]] = round_id
+        plan_hash, statement = bytes.fromhex(record["plan"]), bytes.fromhex(record["statement"])
+        self._closings[round_id] = (plan_hash, statement, before)
+        self._plans[plan_hash] = round_id
+        for member in record["members"]:
+            self._taken[bytes.fromhex(member), record["period"]] = round_id
 
     def _load(self, path: Path) -> None:
         self._file.seek(0)
@@ -166,7 +159,7 @@ class Ledger:
                     record["number"] == self._count
                     and record["previous"] == self._head.hex()
                     and record["hash"] == _link(record).hex()
-                    and record["event"] in (CLOSING, OPENING)
+                    and record["event"] == CLOSING
                 )
                 if holds:
                     self._take(record)

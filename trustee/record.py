@@ -8,7 +8,7 @@ from __future__ import annotations
 from protocols.ceremony import Ceremony
 from protocols.closing import read_proposal
 from protocols.errors import InvalidSignature, TranscriptBroken
-from protocols.signing import Statement, open_signed
+from protocols.signing import Statement, open_signed, statement_hash
 from protocols.terms import Terms
 from protocols.transcript import Entry, genesis, next_entry
 
@@ -18,19 +18,19 @@ VOTES = ("closing", "certificate", "sums", "endorsement")
 class Record:
     """What the transcript has said so far.
 
-    :ivar included: the proposed inclusion list, once the round is closed.
+    :ivar included: the proposed inclusion list, every contribution, once the round is closed.
     :ivar contributions: the signed contributions; emptied by :meth:`forget_contributions`.
     :ivar votes: signed statements of the trustees by kind, in the transcript's order.
     """
 
-    def __init__(self, agreement: Terms) -> None:
+    def __init__(self, terms: Terms) -> None:
         self.included: tuple[bytes, ...] | None = None
         self.contributions: list[bytes] = []
         self.votes: dict[str, list[bytes]] = {kind: [] for kind in VOTES}
         self.release: Statement | None = None
         self.next_index = 0
-        self._agreement = agreement
-        self._head = genesis(agreement.plan.round_id)
+        self._terms = terms
+        self._head = genesis(terms.plan.round_id)
         self._contributed = 0
 
     def read(self, entry: Entry) -> None:
@@ -53,21 +53,24 @@ class Record:
         self.contributions = []
 
     def _place(self, entry: Entry) -> None:
-        kind, agreement = entry.kind, self._agreement
+        kind, terms = entry.kind, self._terms
         if kind == "plan":
-            if entry.payload != agreement.description.plan:
+            if entry.payload != terms.description.plan:
                 self._break("is another plan than the one described")
         elif kind == "contribution":
             self._contributed += 1
-            if self.included is not None or self._contributed > agreement.plan.participants:
+            if self.included is not None or self._contributed > terms.plan.participants:
                 self._break("is a contribution too many or too late")
             self.contributions.append(entry.payload)
         elif kind == "close":
             if self.included is not None:
                 self._break("closes the round a second time")
-            proposal = read_proposal(self._own(entry).payload, agreement.plan)
+            proposal = read_proposal(self._own(entry).payload, terms.plan)
             if proposal.transcript_head != self._head:
                 self._break("closes another log than this one")
+            # Only valid contributions are logged, and each is acknowledged: none may be left out.
+            if list(proposal.included) != sorted(map(statement_hash, self.contributions)):
+                self._break("closes another list than all the contributions before it")
             self.included = proposal.included
         elif kind == "release":
             if self.release is not None:
@@ -78,17 +81,15 @@ class Record:
 
     def _vote(self, entry: Entry) -> None:
         votes = self.votes[entry.kind]
-        if self.included is None or len(votes) >= len(self._agreement.ceremony.trustees):
+        if self.included is None or len(votes) >= len(self._terms.ceremony.trustees):
             self._break(f"is a {entry.kind} too many or too early")
         votes.append(entry.payload)
 
     def _own(self, entry: Entry) -> Statement:
         statement = open_signed(entry.payload, entry.kind)
-        if statement.signer != self._agreement.coordinator:
+        if statement.signer != self._terms.coordinator:
             raise InvalidSignature(f"a {entry.kind} statement is the coordinator's to sign")
         return statement
 
     def _break(self, what: str) -> None:
-        raise TranscriptBroken(
-            f"round {self._agreement.plan.round_id}: entry {self.next_index} {what}"
-        )
+        raise TranscriptBroken(f"round {self._terms.plan.round_id}: entry {self.next_index} {what}")

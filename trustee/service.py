@@ -2,7 +2,7 @@
 
 It dials out only. Many rounds are served by one thread, one after the other, so that the
 contributions of at most one round are in memory. A round that breaks a rule is logged and left; a
-coordinator that is away is waited for.
+coordinator that is away, or that stumbles over a round, is asked again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from protocols.transcript import Entry
 from trustee.agreement import TrusteeLimits, agree
 from trustee.client import Listed
 from trustee.duties import Action, Duties, Post
-from trustee.errors import RefusedError, UnreachableError
+from trustee.errors import RefusedError, StumbledError, UnreachableError
 from trustee.exchange import Holder
 from trustee.ledger import Ledger
 
@@ -79,6 +79,7 @@ class Service:
         self._limits = limits
         self._duties: dict[str, Duties] = {}
         self._left: set[str] = set()
+        self._stumbled: dict[str, str] = {}
         self._reachable = True
 
     def run(self, stop: threading.Event) -> None:
@@ -108,6 +109,9 @@ class Service:
                 continue
             try:
                 busy = self._serve(listed) or busy
+                self._stumbled.pop(listed.round_id, None)
+            except StumbledError as error:
+                self._note_stumbled(listed.round_id, str(error))
             except (ProtocolError, RefusedError) as error:
                 LOG.error("round %s: left: %s: %s", listed.round_id, type(error).__name__, error)
                 self._leave(listed.round_id)
@@ -142,9 +146,9 @@ class Service:
 
     def _enter(self, round_id: str) -> Duties:
         description = self._board.describe(round_id)
-        agreement = agree(round_id, description, self._ceremony, self._coordinator, self._limits)
-        LOG.info("round %s: terms checked, cohort %s", round_id, agreement.plan.cohort)
-        return Duties(agreement, self._holder, self._ledger)
+        terms = agree(round_id, description, self._ceremony, self._coordinator, self._limits)
+        LOG.info("round %s: terms checked, cohort %s", round_id, terms.plan.cohort)
+        return Duties(terms, self._holder, self._ledger)
 
     def _read(self, round_id: str, duties: Duties, entries: int) -> bool:
         before = duties.next_index
@@ -174,6 +178,12 @@ class Service:
     def _leave(self, round_id: str) -> None:
         self._left.add(round_id)
         self._duties.pop(round_id, None)
+        self._stumbled.pop(round_id, None)
+
+    def _note_stumbled(self, round_id: str, reason: str) -> None:
+        if self._stumbled.get(round_id) != reason:
+            LOG.warning("round %s: %s; the trustee goes on trying", round_id, reason)
+            self._stumbled[round_id] = reason
 
     def _note_reachable(self, error: UnreachableError | None) -> None:
         if error is not None and self._reachable:

@@ -328,6 +328,20 @@ class SealedEnvelope(_message.Message):
     ciphertext: bytes
     def __init__(self, ephemeral_key: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ...) -> None: ...
 
+class SealedShares(_message.Message):
+    __slots__ = ("plan_hash", "phase", "sender", "recipient", "envelope")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    phase: str
+    sender: int
+    recipient: int
+    envelope: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., phase: _Optional[str] = ..., sender: _Optional[int] = ..., recipient: _Optional[int] = ..., envelope: _Optional[bytes] = ...) -> None: ...
+
 class Receipt(_message.Message):
     __slots__ = ("round_id", "index", "payload_hash", "entry_hash")
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]

@@ -15,7 +15,7 @@ from coordinator.errors import SettingsError, StoreError
 from coordinator.export import export_rounds
 from coordinator.store import Store
 from protocols.bundle import read_bundle
-from protocols.errors import PlanError, StorageError
+from protocols.errors import PlanError, ProtocolError, StorageError
 from tests.keys import signing_key
 from tests.trustee.scene import COORDINATOR, Direct, Scene, new_ledger
 from trustee.agreement import TrusteeLimits
@@ -106,7 +106,7 @@ def test_what_is_not_finished_is_not_exported(
 def write_members(path: Path, count: int) -> Path:
     lines = ["name,signing_key,group"]
     for number in range(1, count + 1):
-        group = "" if number > 2 else "one group"
+        group = "one group" if number == 1 else ""
         lines.append(f"plant {number},{signing_key(number).public.raw.hex()},{group}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
     return path
@@ -115,8 +115,16 @@ def write_members(path: Path, count: int) -> Path:
 def test_members_are_read_with_their_groups(tmp_path: Path) -> None:
     roster = operator.read_members(write_members(tmp_path / "members.csv", 5))
 
-    assert len(roster.members) == 5
-    assert roster.groups_of(member.key for member in roster.members) == 4
+    groups = [member.group for member in roster.members]
+    assert "one group" in groups
+    assert len(set(groups)) == 5
+
+
+def test_a_group_has_one_member(tmp_path: Path) -> None:
+    path = write_members(tmp_path / "members.csv", 3)
+    path.write_text(path.read_text().replace(",\n", ",one group\n"))
+    with pytest.raises(ProtocolError, match="one group"):
+        operator.read_members(path)
 
 
 @pytest.mark.parametrize("content", ["", "key\nabc\n", "signing_key\nabc\n", "signing_key\n\x00\n"])

@@ -65,10 +65,12 @@ def test_tentative_bands_are_the_best_of_all_partitions(counts: list[int]) -> No
     check_cover(bands, counts)
     assert min(band.members for band in bands) >= 3
     assert len(bands) == -best[0][0]
-    equally_good = [cuts for runs, distance, cuts in best if (runs, distance) == best[0][:2]]
-    assert tuple(band.end for band in bands) in equally_good
-    # Empty bins go to the band above: every cut follows a bin with members.
-    assert all(counts[band.end - 1] for band in bands[:-1])
+    equally_good = {
+        tuple(sum(counts[:cut]) for cut in cuts)
+        for runs, distance, cuts in best
+        if (runs, distance) == best[0][:2]
+    }
+    assert tuple(accumulate(band.members for band in bands)) in equally_good
 
 
 @settings(max_examples=40)
@@ -107,9 +109,14 @@ def test_equal_distances_go_to_the_lower_cut() -> None:
     assert [b.members for b in tentative_bands([1] * 7, POLICY)] == [3, 4]
 
 
-def test_empty_bins_join_the_band_above_them() -> None:
-    bands = tentative_bands([0, 0, 3, 0, 0, 3, 0], POLICY)
-    assert bands == (BinRange(0, 3, 3), BinRange(3, 7, 3))
+@pytest.mark.parametrize(
+    ("counts", "end"),
+    [([3, 3], 1), ([3, 0, 3], 2), ([0, 0, 3, 0, 0, 3, 0], 4), ([3, 0, 0, 0, 3], 3)],
+)
+def test_cuts_lie_in_the_middle_of_empty_bins(counts: list[int], end: int) -> None:
+    """A cut right beside a filled bin would show that the bin is filled."""
+    bands = tentative_bands(counts, POLICY)
+    assert bands == (BinRange(0, end, 3), BinRange(end, len(counts), 3))
 
 
 cells = st.lists(

@@ -68,9 +68,9 @@ def test_an_ordinary_round() -> None:
     assert CERTIFICATE.withheld == ""
     assert [r.indicator for r in CERTIFICATE.rankings] == ["cef", "intensity"]
     assert CERTIFICATE.ranking("cef") == (
-        BinRange(0, 2, 5),
-        BinRange(2, 4, 5),
-        BinRange(4, 8, 5),
+        BinRange(0, 3, 5),
+        BinRange(3, 5, 5),
+        BinRange(5, 8, 5),
     )
     assert CERTIFICATE.ranking("cei") == ()
     assert CERTIFICATE.cohort_measures == ("electricity", "heat")
@@ -81,9 +81,9 @@ def test_an_ordinary_round() -> None:
 
 def test_exactly_the_certified_sums_may_be_opened() -> None:
     assert sum_labels(PLAN, PLAYED.layout, CERTIFICATE) == [
-        "V/[0:2]#0",
-        "V/[2:4]#0",
-        "V/[4:8]#0",
+        "V/[0:3]#0",
+        "V/[3:5]#0",
+        "V/[5:8]#0",
         "VC/electricity#0",
         "VC/heat#0",
     ]
@@ -93,7 +93,7 @@ def test_exactly_the_certified_sums_may_be_opened() -> None:
 
 def test_classes_are_opened_for_tentative_bands_only() -> None:
     labels = class_labels(PLAYED.layout, PLAYED.counts)
-    assert labels == ["K/[0:2]#0", "K/[2:4]#0", "K/[4:8]#0", "KC#0"]
+    assert labels == ["K/[0:3]#0", "K/[3:5]#0", "K/[5:8]#0", "KC#0"]
 
 
 @pytest.mark.parametrize("label", ["N/cef#0", "N/intensity#0"])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from protocols.certificate import sum_labels, withhold
-from protocols.document import build_document
+from protocols.document import CONTRADICTION, build_document
 from protocols.errors import OpeningInconsistent
 from protocols.plan import Direction, Plan
 from protocols.release import canonical_json
@@ -229,26 +229,35 @@ def with_band_sums(played: PlainRound, index: int, output: int, emissions: int) 
 
 
 @pytest.mark.parametrize(
-    ("index", "output", "emissions", "side"),
+    ("index", "output", "emissions", "published"),
     [
-        (0, 0, 1, None),  # the lowest band has no lower edge
-        (0, 10**9, 1, "above"),
-        (0, 10**9, 0, "below"),  # no denominator at all
-        (1, 0, 1, "below"),
-        (1, 10**9, 1, "above"),
-        (-1, 0, 1, "below"),
-        (-1, 10**9, 1, None),  # the highest band has no upper edge
+        (0, 0, 1, True),  # the lowest band has no lower edge
+        (0, 10**9, 1, False),
+        (0, 10**9, 0, False),  # no denominator at all
+        (1, 0, 1, False),
+        (1, 10**9, 1, False),
+        (-1, 0, 1, False),
+        (-1, 10**9, 1, True),  # the highest band has no upper edge
     ],
 )
-def test_ratios_outside_the_bands_edges_are_refused(
-    index: int, output: int, emissions: int, side: str | None
+def test_ratios_outside_the_bands_edges_withhold_the_cohort(
+    index: int, output: int, emissions: int, published: bool
 ) -> None:
+    document = document_with(index, output, emissions)
+    assert document["withheld"] == (None if published else CONTRADICTION)
+    assert bool(document["bands"]) == bool(document["measures"]) == published
+
+
+def test_sums_that_no_members_can_have_withhold_the_cohort() -> None:
+    labels = sum_labels(PLAN, PLAYED.layout, PLAYED.certificate)
+    opened = {**PLAYED.sums, labels[0]: 1 << 2000}
+    document = build_document(PLAN, PLAYED.layout, PLAYED.certificate, opened)
+    assert document["withheld"] == CONTRADICTION
+
+
+def document_with(index: int, output: int, emissions: int) -> dict[str, Any]:
     opened = with_band_sums(PLAYED, index, output, emissions)
-    if side is None:
-        build_document(PLAN, PLAYED.layout, PLAYED.certificate, opened)
-        return
-    with pytest.raises(OpeningInconsistent, match=f"lies {side} its edges"):
-        build_document(PLAN, PLAYED.layout, PLAYED.certificate, opened)
+    return build_document(PLAN, PLAYED.layout, PLAYED.certificate, opened)
 
 
 def test_a_ratio_on_an_edge_belongs_to_the_band_above() -> None:
@@ -256,6 +265,5 @@ def test_a_ratio_on_an_edge_belongs_to_the_band_above() -> None:
     assert second["lower"] == first["upper"]
     edge = Fraction(second["lower"]) / 1000
     sums = (edge.numerator * 1000, edge.denominator * 1000)
-    build_document(PLAN, PLAYED.layout, PLAYED.certificate, with_band_sums(PLAYED, 1, *sums))
-    with pytest.raises(OpeningInconsistent, match="above its edges"):
-        build_document(PLAN, PLAYED.layout, PLAYED.certificate, with_band_sums(PLAYED, 0, *sums))
+    assert document_with(1, *sums)["withheld"] is None
+    assert document_with(0, *sums)["withheld"] == CONTRADICTION

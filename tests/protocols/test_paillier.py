@@ -104,6 +104,7 @@ def test_ciphertexts_out_of_range_or_not_coprime_are_refused(ciphertext: int, re
     [
         (int(SMALL.n), "bits; at least 2048"),
         (1 << 2050, "even"),
+        ((1 << 9_000) + 1, "more than 8192 bits"),
         (3 * ((1 << 2100) + 1), "factor below"),
         ((1 << 2203) - 1, "is a prime"),
         (test_primes()[0] ** 2, "perfect power"),

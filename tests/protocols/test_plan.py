@@ -174,7 +174,18 @@ def test_hash_changes_with_every_field() -> None:
         ),
         (
             {"indicators": (CEF, dataclasses.replace(CEF, name="cef_2"))},
-            "only one indicator may rank with sums, not cef and cef_2",
+            "'cef' and 'cef_2' rank by the same two measures",
+        ),
+        (
+            {
+                "measures": (*PLAIN_MEASURES, Measure("area", "m2", 10**6)),
+                "indicators": (CEF, dataclasses.replace(CEF, name="use", denominator="area")),
+            },
+            "only one indicator may rank with sums, not cef and use",
+        ),
+        (
+            {"indicators": (dataclasses.replace(CEF, edges=(Fraction(10), Fraction(21, 2))),)},
+            "a bin narrower than 10 %",
         ),
         ({"indicators": (INTENSITY,)}, "need an indicator with ranking = 'sums'"),
     ],

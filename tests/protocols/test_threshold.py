@@ -105,11 +105,14 @@ def test_changed_shares_do_not_verify(field: str) -> None:
     [{"index": 0}, {"index": 6}, {"value": 0}, {"value": P}, {"challenge": 1 << 128}],
 )
 def test_malformed_shares_are_refused(change: dict[str, int]) -> None:
-    _, ciphertext = encrypted()
+    plaintext, ciphertext = encrypted()
     made = shares_for(ciphertext)
-    made[0] = dataclasses.replace(made[0], **change)
+    changed = dataclasses.replace(made[0], **change)
     with pytest.raises(InvalidShare):
-        combine(KEY, ciphertext, made)
+        verify_share(KEY, ciphertext, changed)
+    with pytest.raises(OpeningFailed):
+        combine(KEY, ciphertext, [changed, *made[1:3]])
+    assert combine(KEY, ciphertext, [changed, *made[1:4]]).plaintext == plaintext
 
 
 def test_opening_is_unique_and_checked_by_anybody() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import pytest
 
 from protocols import bundle
 from protocols.audit import verify_bundle
+from protocols.ceremony import Ceremony
 from protocols.errors import MalformedMessage, StorageError
+from protocols.plan import Level, Plan, Ranking
+from protocols.roster import Roster
 from protocols.verification import Outcome, Report, verify_round
 from protocols.walkthrough import Cast, Played, example_measures, run_round, verify
 from tests.keys import cast, trustees
@@ -81,26 +85,28 @@ def test_wrong_round_name_fails_the_plan() -> None:
     assert "plan-signed" in report.failed
 
 
-def test_one_corporate_group_cannot_make_a_cohort() -> None:
-    """Sixteen members of two groups: the trustees withhold; publishing it is rejected."""
-    players, _ = scene()
-    measures = example_measures()
-    played = run_round(players, measures, small_plan, say=lambda _: None, group_of=lambda i: i % 2)
+def unranked_plan(roster: Roster, ceremony: Ceremony) -> Plan:
+    """Cohort totals only: no band is there to be too small."""
+    plan = small_plan(roster, ceremony)
+    measures = tuple(dataclasses.replace(m, level=Level.COHORT) for m in plan.measures)
+    indicators = (dataclasses.replace(plan.indicators[0], ranking=Ranking.NONE, edges=()),)
+    return dataclasses.replace(plan, measures=measures, indicators=indicators)
+
+
+def test_four_enterprises_cannot_make_a_cohort() -> None:
+    """The trustees withhold; totals that everybody signed all the same are rejected."""
+    measures = example_measures()[:4]
+    players = cast(trustees(), len(measures))
+    played = run_round(players, measures, unranked_plan, say=lambda _: None)
     assert played.certificate.withheld == "fewer than 5 enterprises took part"
     assert not played.release.openings
     assert verify(players, played).accepted
     forged = Bundle.of(players, played)
-    _, honest = scene()
-    certificate = honest.certificate.__class__(
-        played.plan.hash,
-        played.certificate.statement_hash,
-        16,
-        "",
-        honest.certificate.rankings,
-        honest.certificate.cohort_measures,
-        honest.certificate.withheld_measures,
+    forged.certify_again(
+        dataclasses.replace(
+            played.certificate, withheld="", cohort_measures=("output", "emissions")
+        )
     )
-    forged.certify_again(certificate)
     assert "minimum-cohort" in report_on(forged).failed
 
 

@@ -134,7 +134,7 @@ class Scene:
         board.create_round(self.record)
         return board
 
-    def agreement(self, index: int = 1) -> Terms:
+    def terms(self) -> Terms:
         """The terms as a trustee checked them."""
         return agree(
             self.round_id, self.record, self.held.ceremony, COORDINATOR.public, TrusteeLimits()
@@ -192,4 +192,4 @@ def new_ledger(path: Path) -> Ledger:
 def new_duties(scene: Scene, index: int, folder: Path, *, lying: bool = False) -> Duties:
     """A trustee's duties in the scene's round, with its ledger in ``folder``."""
     ledger = new_ledger(folder / f"ledger-{index}.jsonl")
-    return Duties(scene.agreement(), scene.holder(index, lying=lying), ledger)
+    return Duties(scene.terms(), scene.holder(index, lying=lying), ledger)

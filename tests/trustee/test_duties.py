@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from protocols.contribution import build
 from protocols.paillier import encryptor_for
 from protocols.release import Release
 from protocols.signing import open_signed
+from protocols.transcript import Entry
 from tests.trustee.scene import (
     COORDINATOR,
     Direct,
@@ -24,6 +25,7 @@ from tests.trustee.scene import (
 )
 from trustee.agreement import TrusteeLimits
 from trustee.duties import INCONSISTENT
+from trustee.errors import StumbledError
 from trustee.service import Service
 
 
@@ -118,7 +120,8 @@ def test_a_small_cohort_is_withheld_and_nothing_is_opened(scene: Scene, tmp_path
     assert document["n"] is None
     assert document["measures"] == {}
     assert "sums" not in kinds(board, scene)
-    assert '"opening"' not in (tmp_path / "ledger-1.jsonl").read_text()
+    assert all(board.sealed(scene.round_id, i, "counts") == [] for i in range(1, 5))
+    assert '"members":[]' in (tmp_path / "ledger-1.jsonl").read_text()
 
 
 def test_a_liar_is_named_and_the_round_completes(
@@ -176,7 +179,7 @@ def test_members_opened_before_are_not_opened_again(
     run(board, services)
 
     assert board.rounds()[1].state == "closed"
-    assert "12 members' data of 2020 was opened before" in caplog.text
+    assert "12 members' data of 2020 was closed before" in caplog.text
 
 
 def test_a_member_in_two_bins_makes_the_cohort_withheld(
@@ -200,6 +203,32 @@ def test_a_member_in_two_bins_makes_the_cohort_withheld(
 
     document = released(scene, board).document
     assert (state, document["withheld"]) == ("withheld", INCONSISTENT)
+
+
+class Stumbling(Direct):
+    """A board that never manages one round."""
+
+    def read(self, round_id: str, from_index: int) -> Iterator[Entry]:
+        if round_id == "round-0":
+            raise StumbledError("the coordinator stumbled: disk full")
+        return super().read(round_id, from_index)
+
+
+def test_a_round_the_coordinator_stumbles_over_does_not_stop_the_others(
+    scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    board = filled(scene, tmp_path, range(1, 13))
+    stuck = Scene(round_id="round-0")
+    board.create_round(stuck.record)
+    board.close_round(stuck.round_id, close_request(stuck.plan, COORDINATOR))
+    services = [service(scene, board, i, tmp_path) for i in range(1, 4)]
+    for trustee in services:
+        trustee._board = Stumbling(board)
+
+    run(board, services)
+
+    assert [row.state for row in board.rounds()] == ["closed", "released"]
+    assert caplog.text.count("round round-0: the coordinator stumbled: disk full") == 3
 
 
 def test_logs_hold_no_values(

@@ -1,4 +1,4 @@
-"""The ledger signs once, opens once, and notices when it was touched."""
+"""The ledger signs once, takes a member once, and notices when it was touched."""
 
 from __future__ import annotations
 
@@ -25,45 +25,53 @@ def path(tmp_path: Path) -> Path:
 def test_a_closing_is_signed_once_a_round(path: Path) -> None:
     ledger = new_ledger(path)
 
-    assert ledger.record_closing("r", PLAN, STATEMENT) == GENESIS
-    assert ledger.record_closing("r", PLAN, STATEMENT) == GENESIS
+    assert ledger.record_closing("r", PLAN, STATEMENT, "2020", []) == GENESIS
+    assert ledger.record_closing("r", PLAN, STATEMENT, "2020", []) == GENESIS
     with pytest.raises(PolicyRefusal, match="another closing statement"):
-        ledger.record_closing("r", PLAN, OTHER_STATEMENT)
+        ledger.record_closing("r", PLAN, OTHER_STATEMENT, "2020", [])
     with pytest.raises(PolicyRefusal, match="another closing statement"):
-        ledger.record_closing("r", OTHER_PLAN, STATEMENT)
+        ledger.record_closing("r", OTHER_PLAN, STATEMENT, "2020", [])
     with pytest.raises(PolicyRefusal, match="closed before as round r"):
-        ledger.record_closing("r-again", PLAN, OTHER_STATEMENT)
+        ledger.record_closing("r-again", PLAN, OTHER_STATEMENT, "2020", [])
 
 
 def test_what_was_signed_is_remembered_after_a_restart(path: Path) -> None:
     ledger = new_ledger(path)
-    ledger.record_closing("one", PLAN, STATEMENT)
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [])
     head = ledger.head
-    before = ledger.record_closing("two", OTHER_PLAN, STATEMENT)
+    before = ledger.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [])
     ledger.close()
 
     again = new_ledger(path)
 
     assert before == head
-    assert again.record_closing("two", OTHER_PLAN, STATEMENT) == head
+    assert again.record_closing("two", OTHER_PLAN, STATEMENT, "2020", []) == head
     with pytest.raises(PolicyRefusal):
-        again.record_closing("one", PLAN, OTHER_STATEMENT)
+        again.record_closing("one", PLAN, OTHER_STATEMENT, "2020", [])
 
 
-def test_an_item_is_opened_in_one_round_only(path: Path) -> None:
+def test_an_item_is_closed_in_one_round_only(path: Path) -> None:
     ledger = new_ledger(path)
-    ledger.record_opening("one", "2020", [A, B])
-    ledger.record_opening("one", "2020", [A, B])
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [A, B])
+    before = ledger.head
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [A, B])
     ledger.close()
     again = new_ledger(path)
 
-    with pytest.raises(PolicyRefusal, match="1 members' data of 2020 was opened before"):
-        again.check_items("two", "2020", [B, C])
-    with pytest.raises(PolicyRefusal):
-        again.record_opening("two", "2020", [B, C])
-    again.check_items("two", "2021", [A, B])
-    again.check_items("one", "2020", [A, B])
-    again.record_opening("two", "2020", [C])
+    with pytest.raises(
+        PolicyRefusal, match="1 members' data of 2020 was closed before, in round on"
+    ):
+        again.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [B, C])
+    assert again.head == before
+    again.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [C])
+    again.record_closing("three", b"r" * 32, STATEMENT, "2021", [A, B])
+
+
+def test_a_round_of_which_nothing_is_opened_takes_nothing(path: Path) -> None:
+    ledger = new_ledger(path)
+    ledger.record_closing("small", PLAN, STATEMENT, "2020", [])
+
+    ledger.record_closing("large", OTHER_PLAN, STATEMENT, "2020", [A, B])
 
 
 def test_another_process_is_kept_out(path: Path) -> None:
@@ -89,9 +97,9 @@ def test_an_existing_ledger_is_not_overwritten(path: Path) -> None:
 
 def filled(path: Path) -> list[bytes]:
     ledger = new_ledger(path)
-    ledger.record_closing("one", PLAN, STATEMENT)
-    ledger.record_opening("one", "2020", [A, B])
-    ledger.record_closing("two", OTHER_PLAN, STATEMENT)
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [A])
+    ledger.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [B, C])
+    ledger.record_closing("three", b"r" * 32, STATEMENT, "2020", [])
     ledger.close()
     return path.read_bytes().splitlines(keepends=True)
 
@@ -103,7 +111,7 @@ def test_a_line_cut_off_by_a_crash_is_dropped(path: Path) -> None:
     ledger = new_ledger(path)
 
     assert path.read_bytes() == b"".join(lines[:2])
-    ledger.record_closing("two", OTHER_PLAN, OTHER_STATEMENT)
+    ledger.record_closing("three", b"r" * 32, OTHER_STATEMENT, "2020", [])
     ledger.close()
     new_ledger(path).close()
 

@@ -44,13 +44,17 @@ def closing_vote(duties: Duties, entries: Iterable[Entry]) -> bytes:
     return action.statement
 
 
-def forked(scene: Scene, numbers: Iterable[int]) -> Transcript:
-    """A transcript that a dishonest coordinator makes up for one trustee."""
+def forked(scene: Scene, numbers: Iterable[int], *, left_out: int = 0) -> Transcript:
+    """A transcript that a dishonest coordinator makes up for one trustee.
+
+    :param left_out: how many of the logged contributions it does not list.
+    """
     log = Transcript(scene.round_id)
     log.append("plan", scene.record.plan)
     for number in numbers:
         log.append("contribution", scene.contribution(number))
     included = [statement_hash(payload) for payload in log.of_kind("contribution")]
+    included = included[left_out:]
     log.append("close", closing.propose(scene.plan, included, log.head, COORDINATOR))
     return log
 
@@ -76,11 +80,62 @@ def test_a_second_list_for_the_same_round_is_not_signed(scene: Scene, tmp_path: 
     ledger_file = tmp_path / "ledger-1.jsonl"
     (tmp_path / "copy.jsonl").write_bytes(ledger_file.read_bytes())
 
-    again = Duties(scene.agreement(), scene.holder(1), new_ledger(tmp_path / "copy.jsonl"))
+    again = Duties(scene.terms(), scene.holder(1), new_ledger(tmp_path / "copy.jsonl"))
     for entry in forked(scene, range(1, 12)).entries:
         again.read(entry)
     with pytest.raises(PolicyRefusal, match="another closing statement"):
         again.step()
+
+
+def test_of_two_rounds_under_way_over_the_same_members_one_is_signed(
+    scene: Scene, tmp_path: Path
+) -> None:
+    other = Scene(round_id="round-2", members=11)
+    for index in range(1, 5):
+        ledger = new_ledger(tmp_path / f"ledger-{index}.jsonl")
+        first = Duties(scene.terms(), scene.holder(index), ledger)
+        second = Duties(other.terms(), other.holder(index), ledger)
+
+        closing_vote(first, forked(scene, range(1, 13)).entries)
+
+        read_all(second, forked(other, range(1, 12)).entries)
+        with pytest.raises(PolicyRefusal, match="11 members' data of 2020 was closed before"):
+            second.step()
+        assert first.wants == second.wants == ()  # neither round has opened anything yet
+        ledger.close()
+
+
+def test_a_round_too_small_to_open_leaves_its_members_free(scene: Scene, tmp_path: Path) -> None:
+    other = Scene(round_id="round-2")
+    ledger = new_ledger(tmp_path / "ledger-1.jsonl")
+    small = Duties(other.terms(), other.holder(1), ledger)
+    closing_vote(small, forked(other, range(1, 5)).entries)
+
+    closing_vote(
+        Duties(scene.terms(), scene.holder(1), ledger), forked(scene, range(1, 13)).entries
+    )
+
+
+@pytest.mark.parametrize("left_out", [1, 12])
+def test_a_logged_contribution_is_not_left_off_the_list(
+    scene: Scene, tmp_path: Path, left_out: int
+) -> None:
+    log = forked(scene, range(1, 13), left_out=left_out)
+
+    with pytest.raises(TranscriptBroken, match="all the contributions before it"):
+        read_all(new_duties(scene, 1, tmp_path), log.entries)
+
+
+def test_a_contribution_is_not_logged_twice(scene: Scene, tmp_path: Path) -> None:
+    log = Transcript(scene.round_id)
+    log.append("plan", scene.record.plan)
+    once = scene.contribution(1)
+    log.append("contribution", once)
+    log.append("contribution", once)
+    log.append("close", closing.propose(scene.plan, [statement_hash(once)], log.head, COORDINATOR))
+
+    with pytest.raises(TranscriptBroken, match="another list"):
+        read_all(new_duties(scene, 1, tmp_path), log.entries)
 
 
 def test_a_restarted_trustee_signs_the_same_closing(scene: Scene, tmp_path: Path) -> None:
@@ -89,7 +144,7 @@ def test_a_restarted_trustee_signs_the_same_closing(scene: Scene, tmp_path: Path
     votes = []
     for _ in range(2):
         ledger = new_ledger(tmp_path / "ledger.jsonl")
-        duties = Duties(scene.agreement(), scene.holder(1), ledger)
+        duties = Duties(scene.terms(), scene.holder(1), ledger)
         votes.append(closing_vote(duties, entries))
         ledger.close()
 

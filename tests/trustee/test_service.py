@@ -13,14 +13,14 @@ import grpc
 import pytest
 
 from coordinator import server
-from coordinator.errors import SettingsError
+from coordinator.errors import SettingsError, StoreError
 from protocols.transcript import check_inclusion, read_receipt
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
 from tests.trustee.scene import COORDINATOR, Scene, new_ledger
 from trustee.agreement import TrusteeLimits
 from trustee.client import BoardClient
-from trustee.errors import RefusedError, UnreachableError
+from trustee.errors import RefusedError, StumbledError, UnreachableError
 from trustee.service import Service
 
 PATIENCE = 60.0
@@ -71,7 +71,7 @@ def submit(scene: Scene, address: str, numbers: range) -> None:
             data = scene.contribution(number)
             request = pb.SubmitRequest(round_id=scene.round_id, contribution=data)
             receipt = stub.Submit(request, timeout=30, wait_for_ready=True).receipt
-            read_receipt(receipt, COORDINATOR.public, data)
+            read_receipt(receipt, COORDINATOR.public, data, round_id=scene.round_id)
 
 
 def wait(address: str, done: Callable[[str, int], bool]) -> None:
@@ -103,7 +103,9 @@ def test_a_round_over_sockets(scene: Scene, tmp_path: Path) -> None:
     assert [e.kind for e in entries].count("endorsement") >= 3
     data = entries[1].payload
     with_receipt = scene.board(tmp_path / "board.sqlite").submit(scene.round_id, data)
-    check_inclusion(read_receipt(with_receipt, COORDINATOR.public, data), entries)
+    check_inclusion(
+        read_receipt(with_receipt, COORDINATOR.public, data, round_id=scene.round_id), entries
+    )
 
 
 def test_coordinator_and_trustees_restarted_in_the_middle(
@@ -151,12 +153,53 @@ def test_a_defect_shows_no_traceback(
     board = scene.board(tmp_path / "board.sqlite")
     monkeypatch.setattr(board, "describe", lambda _: 1 // 0)
     running = server.start(board, "127.0.0.1:0")
-    with BoardClient(running.address) as client, pytest.raises(RefusedError) as refused:
+    with BoardClient(running.address) as client, pytest.raises(StumbledError) as stumbled:
         client.describe(scene.round_id)
     running.stop()
 
-    assert str(refused.value) == ("the coordinator refuses: unexpected error at the coordinator")
+    assert str(stumbled.value) == "the coordinator stumbled: unexpected error at the coordinator"
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_coordinator_that_stumbles_once_at_every_call_is_asked_again(
+    scene: Scene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    board = scene.board(tmp_path / "board.sqlite")
+    stumbles: list[str] = []
+
+    def stumbling(name: str, calls: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            if name not in stumbles:
+                stumbles.append(name)
+                if len(stumbles) % 2:
+                    raise StoreError("database is locked")
+                raise ZeroDivisionError
+            return calls(*arguments)
+
+        return call
+
+    for name in ("rounds", "describe", "read", "post", "send_sealed", "sealed"):
+        monkeypatch.setattr(board, name, stumbling(name, getattr(board, name)))
+    running = server.start(board, "127.0.0.1:0")
+    try:
+        with ExitStack() as stack:
+            # Three are the quorum: none can be spared.
+            for index in (1, 2, 4):
+                stack.enter_context(trustee(scene, index, tmp_path, running.address))
+            submit(scene, running.address, range(1, MEMBERS + 1))
+            until = time.monotonic() + PATIENCE
+            while not (stumbles and is_released(state := board.rounds()[0].state, 0)):
+                assert time.monotonic() < until, state
+                time.sleep(0.05)
+    finally:
+        running.stop()
+
+    assert len(stumbles) == 6
+    assert "the coordinator stumbled: database is locked" in caplog.text
+    assert "left:" not in caplog.text
 
 
 def test_an_oversize_message_is_refused(scene: Scene, tmp_path: Path) -> None:
