@@ -15,7 +15,8 @@ from enterprise_node.private import checking
 from enterprise_node.private.intake import read_own, require_usable
 from enterprise_node.private.position import position, read_targets
 from enterprise_node.private.published import read_release_file
-from enterprise_node.private.store import NodeStore, Settings
+from enterprise_node.private.settings import Settings, read_identity
+from enterprise_node.private.store import NodeStore
 from protocols.errors import InvalidSignature
 from protocols.signing import VerifyKey
 from protocols.terms import Limits
@@ -28,6 +29,8 @@ ledger_app = typer.Typer(
     help="The egress ledger: everything that this node ever sent.", no_args_is_help=True
 )
 app.add_typer(ledger_app, name="ledger")
+
+NO_TRUSTEES = "none yet, so every plan is refused; write their keys into trustee_keys in node.toml"
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The node's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
@@ -48,22 +51,35 @@ def init(
     folder: Folder,
     name: Annotated[str, typer.Option(help="The name of this node, for your own eyes.")],
     coordinator_key: PinnedKey = None,
+    trustee: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A trustee's identity.json; once for each trustee."),
+    ] = None,
     minimum_cohort: Annotated[
         int, typer.Option(min=3, help="Refuse plans that publish figures of fewer enterprises.")
     ] = 5,
     dominance_percent: Annotated[
         int, typer.Option(min=1, max=100, help="Refuse plans with a smaller p of the p% rule.")
     ] = 10,
+    minimum_threshold: Annotated[
+        int, typer.Option(min=2, help="Refuse keys that fewer trustees can open with.")
+    ] = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Make a node's folder with a fresh signing key.
+    """Make a node's folder with a fresh signing key, and pin whom it deals with.
 
-    Example: cefed node init nodes/A01 --name A01 --coordinator-key 3f..e1
+    A node takes part only under a key that exactly its pinned trustees hold. Example:
+    cefed node init nodes/A01 --name A01 --coordinator-key 3f..e1 --trustee t1/identity.json
+    --trustee t2/identity.json --trustee t3/identity.json
     """
+    trustees = tuple(read_identity(path) for path in trustee or ())
+    if len(set(trustees)) != len(trustees):
+        raise NodeUsageError("two of the trustees' files hold the same key; give each one once")
     settings = Settings(
         name,
         _key(coordinator_key) if coordinator_key else None,
-        Limits(minimum_cohort, dominance_percent),
+        trustees,
+        Limits(minimum_cohort, dominance_percent, minimum_threshold=minimum_threshold),
     )
     store = NodeStore.create(folder, settings)
     key = store.key().public
@@ -75,6 +91,7 @@ def init(
             f"{folder} is ready.",
             f"Give the coordinator this public key for its roster: {key.raw.hex()}",
             f"In rounds you appear as {key.fingerprint}.",
+            f"Pinned trustees: {', '.join(t.fingerprint for t in trustees) or NO_TRUSTEES}",
         ],
     )
 
@@ -150,13 +167,16 @@ def run(
     coordinator: Address,
     round_id: Round,
     coordinator_key: PinnedKey = None,
+    replace_plan: Annotated[
+        bool, typer.Option("--replace-plan", help="Accept another plan for a period, knowingly.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take part in a round: check the plan, encrypt, send, keep the receipt. Safe to repeat.
 
     Example: cefed node run nodes/A01 --coordinator 127.0.0.1:7000 --round region-a-2020
     """
-    done = _node(folder, coordinator, coordinator_key).run(round_id)
+    done = _node(folder, coordinator, coordinator_key).run(round_id, replace_plan=replace_plan)
     text = (
         f"Round {round_id}: this node has its receipt already; nothing was sent again."
         if done.already
@@ -169,7 +189,7 @@ def run(
 
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """Show what this node knows: key, coordinator, measures, receipts, releases.
+    """Show what this node knows: key, coordinator, trustees, plans, receipts, releases.
 
     Example: cefed node status nodes/A01
     """
@@ -183,9 +203,11 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         "pseudonym": key.fingerprint,
         "signing_key": key.raw.hex(),
         "coordinator": settings.coordinator.fingerprint if settings.coordinator else None,
+        "trustees": [trustee.fingerprint for trustee in settings.trustees],
         "limits": asdict(settings.limits),
         "enterprise": own.enterprise if own else None,
         "cohort": own.cohort if own else None,
+        "plans": [asdict(plan) for plan in store.commitments.all()],
         "receipts": store.rounds(),
         "releases": releases,
     }
@@ -219,7 +241,10 @@ def position_(
     elif round_id is None:
         raise NodeUsageError("name a release: --release FILE, or --round ID with --coordinator")
     elif coordinator is not None:
-        document = Node(store, coordinator).fetch_release(round_id)
+        fetched = Node(store, coordinator).fetch_release(round_id)
+        document = fetched.document
+        if fetched.warning is not None:
+            typer.echo(f"warning: {fetched.warning}", err=True)
     else:
         document = read_release_file(store.release(round_id), own.cohort)
     rates = read_targets(targets, own.cohort) if targets is not None else None

@@ -119,6 +119,17 @@ class Ceremony:
         if missing:
             raise InvalidSignature(f"not countersigned by {', '.join(missing)}")
 
+    def check_apart_from(self, coordinator: VerifyKey) -> None:
+        """The dealer saw the whole key, a trustee holds a share: the coordinator is neither.
+
+        :raises KeyRefused: it is one of them.
+        """
+        if self.dealer == coordinator:
+            raise KeyRefused("the coordinator dealt the key itself, so it can open everything")
+        for trustee in self.trustees:
+            if trustee.signing_key == coordinator:
+                raise KeyRefused(f"trustee {trustee.name!r} signs with the coordinator's key")
+
 
 def check_counts(threshold: int, quorum: int, trustees: int) -> None:
     """``1 <= t <= q <= n`` and ``2q - n >= t``.

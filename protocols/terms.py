@@ -8,7 +8,7 @@ ceremony, a node its place on the roster, both their own limits. SPEC.md section
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocols.ceremony import Ceremony
 from protocols.errors import InvalidSignature, PlanError
@@ -50,11 +50,13 @@ class Limits:
     """A party's own least terms; a plan may be stricter, never looser.
 
     ``minimum_cohort``: least number of enterprises behind a published figure.
-    ``dominance_percent``: least p of the p% rule.
+    ``dominance_percent``: least p of the p% rule. ``minimum_threshold``: least number of trustees
+    who have to join to open anything; with one, that trustee alone could read every contribution.
     """
 
     minimum_cohort: int = 5
     dominance_percent: int = 10
+    minimum_threshold: int = field(default=2, kw_only=True)
 
     def reasons_against(self, plan: Plan) -> list[str]:
         """Why ``plan`` is looser than these limits; empty if it is not."""
@@ -70,6 +72,16 @@ class Limits:
                 f"least {self.dominance_percent}"
             )
         return reasons
+
+    def reasons_against_ceremony(self, ceremony: Ceremony) -> list[str]:
+        """Why the key that ``ceremony`` made is held more loosely than these limits allow."""
+        threshold = ceremony.key.threshold
+        if threshold >= self.minimum_threshold:
+            return []
+        return [
+            f"with this key {threshold} of {len(ceremony.trustees)} trustees can open any "
+            f"contribution, the own limit is at least {self.minimum_threshold}"
+        ]
 
 
 def read_terms(
@@ -97,6 +109,7 @@ def read_terms(
         raise PlanError(f"the plan names round {plan.round_id!r}, not {round_id[:64]!r}")
     ceremony = read_ceremony(description.ceremony)
     ceremony.check_countersignatures(description.countersignatures)
+    ceremony.check_apart_from(coordinator)
     if plan.key_id != ceremony.key_id:
         raise PlanError("the plan names another ceremony's key")
     if plan.period != ceremony.period:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from protocols.errors import TranscriptBroken
 from protocols.hashing import domain_hash
@@ -112,21 +113,53 @@ def sign_receipt(coordinator: SigningKey, round_id: str, entry: Entry) -> bytes:
     return coordinator.sign("receipt", encode(message))
 
 
-def read_receipt(data: bytes, coordinator: VerifyKey, payload: bytes) -> Receipt:
-    """Check that ``data`` is the coordinator's receipt for ``payload``."""
+def open_receipt(data: bytes, coordinator: VerifyKey, *, round_id: str) -> Receipt:
+    """Check that ``data`` is the coordinator's receipt for some statement of ``round_id``.
+
+    :raises TranscriptBroken: signed by another key, or for another round.
+    """
     statement: Statement = open_signed(data, "receipt", MAX_SMALL)
     message = decode(pb.Receipt, statement.payload, MAX_SMALL)
     if statement.signer != coordinator:
         raise TranscriptBroken("the receipt is not signed by the plan's coordinator")
-    if message.payload_hash != statement_hash(payload):
-        raise TranscriptBroken("the receipt is for another statement")
+    if message.round_id != round_id:
+        raise TranscriptBroken(
+            f"the receipt is for round {message.round_id[:64]!r}, not for {round_id!r}"
+        )
     return Receipt(message.round_id, message.index, message.payload_hash, message.entry_hash)
 
 
+def read_receipt(data: bytes, coordinator: VerifyKey, payload: bytes, *, round_id: str) -> Receipt:
+    """Check that ``data`` is the coordinator's receipt for ``payload`` in ``round_id``.
+
+    :raises TranscriptBroken: signed by another key, for another round or another statement.
+    """
+    receipt = open_receipt(data, coordinator, round_id=round_id)
+    if receipt.payload_hash != statement_hash(payload):
+        raise TranscriptBroken("the receipt is for another statement")
+    return receipt
+
+
 def check_inclusion(receipt: Receipt, entries: Sequence[Entry]) -> None:
-    """Raise :class:`TranscriptBroken` unless the receipt's entry is where it was promised."""
-    check_chain(receipt.round_id, entries)
-    if receipt.index >= len(entries) or entries[receipt.index].hash != receipt.entry_hash:
+    """Raise :class:`TranscriptBroken` unless the receipt's entry is where it was promised.
+
+    :param entries: the whole log, or any run of it. Links are followed as far as the run reaches;
+        of the entry alone, the statement, the place and the promised hash are compared.
+    """
+    if entries and entries[0].index == 0:
+        check_chain(receipt.round_id, entries)
+    else:
+        for before, entry in pairwise(entries):
+            if entry != next_entry(before.hash, before.index + 1, entry.kind, entry.payload):
+                raise TranscriptBroken(
+                    f"transcript of {receipt.round_id}: entry {entry.index} breaks the chain"
+                )
+    kept = next((entry for entry in entries if entry.index == receipt.index), None)
+    if (
+        kept is None
+        or kept.hash != receipt.entry_hash
+        or statement_hash(kept.payload) != receipt.payload_hash
+    ):
         raise TranscriptBroken(
             f"round {receipt.round_id}: the entry promised at place {receipt.index} is not there; "
             "keep the receipt, it proves that the coordinator dropped it"

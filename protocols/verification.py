@@ -151,6 +151,7 @@ def _plan_names_key(e: Evidence) -> None:
         raise PlanError("the plan names another key than this ceremony's")
     if e.plan.period != e.ceremony.period:
         raise PlanError(f"the key is for {e.ceremony.period}, the plan for {e.plan.period}")
+    e.ceremony.check_apart_from(e.plan_statement.signer)
 
 
 def _roster(e: Evidence) -> None:
@@ -243,7 +244,7 @@ _CONDITIONS: tuple[_C, ...] = (
     ),
     (
         "plan-key",
-        "the plan names this ceremony's key and period",
+        "the plan names this ceremony's key and period, and its coordinator had no part in it",
         ("plan-signed",),
         _plan_names_key,
     ),

@@ -28,8 +28,8 @@ app = typer.Typer(
 demo = typer.Typer(help="A whole round of 72 enterprises on this machine, and its report.")
 
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Output folder; must be empty or absent.")]
-Trustees = Annotated[int, typer.Option(min=1, max=20, help="How many trustees share the key.")]
-Threshold = Annotated[int, typer.Option(min=1, help="How many must join to open a sum.")]
+Trustees = Annotated[int, typer.Option(min=2, max=20, help="How many trustees share the key.")]
+Threshold = Annotated[int, typer.Option(min=2, help="How many must join to open a sum.")]
 Quorum = Annotated[int, typer.Option(min=1, help="How many must certify a round's closing.")]
 Bits = Annotated[int, typer.Option(min=2048, help="Length of the Paillier modulus.")]
 Isolate = Annotated[bool, typer.Option("--isolate", help="A process for each node.")]

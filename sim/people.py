@@ -1,7 +1,8 @@
 """The enterprises of a record set: one folder and one node each, one cohort a value of a column.
 
 The records are computed once and every enterprise gets its own row: in its folder stand its row of
-the file, the mapping, its integers, its key and the coordinator's key, and nothing of anybody else.
+the file, the mapping, its integers, its key and the public keys of coordinator and trustees, and
+nothing of anybody else.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from urllib.parse import quote
 from accounting.measures import EnterpriseMeasures, Intake, compute_file
 from accounting.records import Records, read_records
 from enterprise_node.private.intake import OwnMeasures, meaning_reasons, of_row, value_reasons
-from enterprise_node.private.store import NodeStore, Settings
+from enterprise_node.private.settings import Settings
+from enterprise_node.private.store import NodeStore
 from protocols.plan import Plan
 from protocols.roster import Member, Roster
 from protocols.signing import VerifyKey
@@ -100,8 +102,12 @@ def settle_in(
     mapping: Path,
     folder: Path,
     coordinator: VerifyKey,
+    trustees: tuple[VerifyKey, ...],
 ) -> None:
-    """Make the node folder of everybody who takes part, with a fresh key each."""
+    """Make the node folder of everybody who takes part, with a fresh key each.
+
+    :param coordinator: and ``trustees``, the keys that every node pins.
+    """
     rows = {row.line: row.cells for row in population.records.rows}
     header = population.records.header
     mapping_bytes = mapping.read_bytes()
@@ -109,7 +115,7 @@ def settle_in(
     def settle(person: Person) -> None:
         store = NodeStore.create(
             folder / person.folder_name,
-            Settings(person.own.enterprise[:100], coordinator, Limits()),
+            Settings(person.own.enterprise[:100], coordinator, trustees, Limits()),
         )
         store.save_import(person.own, _csv(header, rows[person.row]), mapping_bytes)
         person.key = store.key().public

@@ -162,11 +162,14 @@ def _rounds(
     """Settle the members of each cohort in and make its round, one after the other."""
     homes = settings.work / "nodes"
     coordinator = operator.public_key
+    trustees = tuple(trustee.signing_key for trustee in record.ceremony.trustees)
     for cohort in prepared:
         if not cohort.taking_part:
             continue
         with clock.phase("folders"):
-            settle_in(cohort.taking_part, population, settings.mapping, homes, coordinator)
+            settle_in(
+                cohort.taking_part, population, settings.mapping, homes, coordinator, trustees
+            )
         roster = roster_of(cohort.taking_part)
         yield CohortRound(
             cohort=cohort.cohort,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import TypeVar, cast
 
@@ -78,6 +79,7 @@ class LogEntry:
     index: int
     kind: str
     payload: bytes
+    hash: bytes
 
 
 Recorder = Callable[[Outgoing], None]
@@ -157,22 +159,23 @@ class GatewayClient:
                 return summary.entries
         raise PlanNotOpen(f"the coordinator at {self.address} has no round {round_id!r}")
 
-    def read(self, round_id: str, from_index: int) -> list[LogEntry]:
-        """The round's log from an index on."""
+    def read(self, round_id: str, from_index: int, most: int | None = None) -> list[LogEntry]:
+        """The round's log from an index on, at most ``most`` entries of it."""
         request = pb.ReadRequest(round_id=round_id, from_index=from_index)
 
         def collect(message: pb.ReadRequest, timeout: float) -> list[LogEntry]:
             stream: Iterator[pb.Entry] = self._board.Read(message, timeout=timeout)
             entries: list[LogEntry] = []
             size = 0
-            for entry in stream:
+            for entry in islice(stream, most):
                 size += len(entry.payload)
                 if size > MAX_TAIL_BYTES:
                     raise CoordinatorRefused(
                         f"the log of round {round_id} from entry {from_index} is larger than "
                         f"{MAX_TAIL_BYTES} bytes; a node reads only its end"
                     )
-                entries.append(LogEntry(entry.index, entry.kind, entry.payload))
+                entries.append(LogEntry(entry.index, entry.kind, entry.payload, entry.entry_hash))
+            cast("grpc.RpcContext", stream).cancel()  # after the end it does nothing
             return entries
 
         return self._call("read", round_id, request, collect)

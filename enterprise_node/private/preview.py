@@ -47,7 +47,10 @@ class OwnView:
 
 @dataclass(frozen=True)
 class Preview:
-    """The preview of one contribution. Sizes in bytes."""
+    """The preview of one contribution. Sizes in bytes.
+
+    ``held_against``: why a run would refuse this plan although it fits, or None.
+    """
 
     destination: str
     round_id: str
@@ -60,6 +63,7 @@ class Preview:
     clear: tuple[str, ...]
     inside: tuple[Inside, ...]
     own: OwnView
+    held_against: str | None
 
     def document(self) -> dict[str, object]:
         """As JSON, the owner's view included."""
@@ -72,6 +76,7 @@ class Preview:
             f"What leaves this node for round {self.round_id}",
             f"  to            {self.destination}",
             f"  plan          sha256 {self.plan_hash}",
+            *([f"  REFUSED       {self.held_against}"] if self.held_against else []),
             *(f"  {name:<13} {text}" for name, text in self.terms.items()),
             "",
             f"In one message of {self.message_bytes} bytes:",
@@ -90,7 +95,13 @@ class Preview:
         return lines
 
 
-def preview(accepted: Terms, own: OwnMeasures, signer: SigningKey, destination: str) -> Preview:
+def preview(
+    accepted: Terms,
+    own: OwnMeasures,
+    signer: SigningKey,
+    destination: str,
+    held_against: str | None = None,
+) -> Preview:
     """What a contribution to an accepted plan will be. Encrypts nothing and sends nothing."""
     plan = accepted.plan
     key = accepted.ceremony.key.public
@@ -115,6 +126,7 @@ def preview(accepted: Terms, own: OwnMeasures, signer: SigningKey, destination: 
             bins={i.name: _bin_text(i, own) for i in plan.ranked_indicators},
             classes={m.name: _class_text(own.integers[m.name], m.unit) for m in plan.measures},
         ),
+        held_against=held_against,
     )
 
 

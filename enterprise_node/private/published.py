@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import cast
 
 from enterprise_node.errors import ReleaseRefused
+from protocols import closing
 from protocols.ceremony import Ceremony
 from protocols.errors import ProtocolError
 from protocols.plan import Plan
 from protocols.quorum import agreed, open_vote
 from protocols.release import Release
 from protocols.signing import VerifyKey, open_signed, statement_hash
+from protocols.transcript import Receipt
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import MAX_SMALL, decode
 
@@ -63,6 +65,28 @@ def check_release(
     if document.get("plan_hash") != plan.hash.hex():
         raise ReleaseRefused("the release belongs to another plan")
     return document
+
+
+def check_counted(
+    entries: Iterable[tuple[str, bytes]], plan: Plan, ceremony: Ceremony, receipt: Receipt
+) -> None:
+    """Whether the trustees counted the contribution that a receipt is for.
+
+    :param entries: the same end of the log as for :func:`check_release`.
+    :raises ReleaseRefused: q trustees closed the round without it, or not enough votes are there.
+    """
+    try:
+        votes = [data for kind, data in entries if kind == "closing"]
+        statement = closing.tally(votes, plan, ceremony)
+    except ProtocolError as error:
+        raise ReleaseRefused(
+            f"cannot tell whether this node's contribution was counted: {error}"
+        ) from error
+    if receipt.payload_hash not in statement.included:
+        raise ReleaseRefused(
+            f"this node has a receipt for place {receipt.index} of round {plan.round_id}, and the "
+            "trustees closed the round without it: keep the receipt and ask the trustees"
+        )
 
 
 def read_release_file(path: Path, cohort: str) -> Document:

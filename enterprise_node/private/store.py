@@ -3,9 +3,10 @@
 ::
 
     signing.pem       Ed25519 key, mode 0600
-    node.toml         name, coordinator's key, limits
+    node.toml         name, keys of coordinator and trustees, limits
     records.csv, mapping.toml   copies of what was imported
     measures.json     the integers computed from them
+    plans.json        the plan of each period that the integers were compared with
     egress.jsonl      the egress ledger
     outbox/           a contribution that has no receipt yet: sent again as the same bytes
     receipts/         the coordinator's signed receipts, by round
@@ -18,45 +19,24 @@ old content or the new one.
 from __future__ import annotations
 
 import json
-import os
-import tomllib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from enterprise_node.errors import NodeStoreError, NodeUsageError
+from enterprise_node.private.commitments import Commitments
 from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.ledger import EgressLedger
-from protocols.errors import InvalidSignature
+from enterprise_node.private.settings import Settings
+from protocols.files import replace_file
 from protocols.keyfiles import load_signing_key, save_signing_key
 from protocols.signing import SigningKey, VerifyKey
-from protocols.terms import Limits
 
-SETTINGS_SCHEMA = "cefed.node/1"
 MEASURES_SCHEMA = "cefed.node-measures/1"
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What ``node.toml`` says. ``coordinator`` is None until the owner has pinned a key."""
-
-    name: str
-    coordinator: VerifyKey | None
-    limits: Limits
-
-    def to_toml(self) -> str:
-        """The file's text."""
-        key = self.coordinator.raw.hex() if self.coordinator else ""
-        return (
-            f'schema = "{SETTINGS_SCHEMA}"\n'
-            f"name = {json.dumps(self.name, ensure_ascii=False)}\n"
-            "# The coordinator whose plans this node considers; empty until it is pinned.\n"
-            f'coordinator_key = "{key}"\n\n'
-            "# What this node asks of every plan. A plan may be stricter, never laxer.\n"
-            "[limits]\n"
-            f"minimum_cohort = {self.limits.minimum_cohort}\n"
-            f"dominance_percent = {self.limits.dominance_percent}\n"
-        )
+_ROUND_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+"""What a plan allows as a round's identifier; nothing else becomes a part of a path."""
 
 
 class NodeStore:
@@ -70,6 +50,7 @@ class NodeStore:
                 "--name NAME"
             )
         self.ledger = EgressLedger(folder / "egress.jsonl")
+        self.commitments = Commitments(folder / "plans.json")
 
     @classmethod
     def create(cls, folder: Path, settings: Settings) -> NodeStore:
@@ -80,6 +61,7 @@ class NodeStore:
             raise NodeUsageError("a node's name has 1 to 100 printable characters")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)  # it may have been there already, open to others
         except OSError as error:
             raise NodeStoreError(f"cannot make {folder}: {error.strerror}") from error
         save_signing_key(folder / "signing.pem", SigningKey.generate())
@@ -92,32 +74,13 @@ class NodeStore:
 
     def settings(self) -> Settings:
         """What ``node.toml`` says. :raises NodeStoreError: not readable, or out of range."""
-        path = self.folder / "node.toml"
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-            limits = document.get("limits", {})
-            key = document["coordinator_key"]
-            return Settings(
-                name=str(document["name"]),
-                coordinator=VerifyKey(bytes.fromhex(key)) if key else None,
-                limits=Limits(int(limits["minimum_cohort"]), int(limits["dominance_percent"])),
-            )
-        except (
-            OSError,
-            UnicodeDecodeError,
-            tomllib.TOMLDecodeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            InvalidSignature,
-        ) as error:
-            raise NodeStoreError(f"{path}: not the settings of a node: {error}") from error
+        return Settings.load(self.folder / "node.toml")
 
     def pin(self, coordinator: VerifyKey) -> Settings:
         """Remember the coordinator's key. :raises NodeUsageError: another one is pinned."""
         settings = self.settings()
         if settings.coordinator is None:
-            settings = Settings(settings.name, coordinator, settings.limits)
+            settings = replace(settings, coordinator=coordinator)
             replace_file(self.folder / "node.toml", settings.to_toml().encode("utf-8"))
         elif settings.coordinator != coordinator:
             raise NodeUsageError(
@@ -160,21 +123,38 @@ class NodeStore:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise NodeStoreError(f"{path}: damaged; run cefed node import again") from error
 
+    def keep(self, path: Path, data: bytes) -> None:
+        """Write one of the files below durably, in one step. :raises StorageError: it cannot be."""
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise NodeStoreError(f"cannot make {path.parent}: {error.strerror}") from error
+        replace_file(path, data)
+
     def pending(self, round_id: str) -> Path:
         """Where a contribution waits for its receipt."""
-        return self.folder / "outbox" / f"{round_id}.contribution"
+        return self._of_round("outbox", round_id, "contribution")
 
     def receipt(self, round_id: str) -> Path:
         """Where the receipt of a round is kept."""
-        return self.folder / "receipts" / f"{round_id}.receipt"
+        return self._of_round("receipts", round_id, "receipt")
 
     def release(self, round_id: str) -> Path:
         """Where the release document of a round is kept."""
-        return self.folder / "releases" / f"{round_id}.json"
+        return self._of_round("releases", round_id, "json")
 
     def rounds(self) -> list[str]:
         """Rounds that this node has a receipt for."""
         return sorted(path.stem for path in (self.folder / "receipts").glob("*.receipt"))
+
+    def _of_round(self, kind: str, round_id: str, suffix: str) -> Path:
+        """A round's file. :raises NodeUsageError: an identifier that would lead elsewhere."""
+        if not _ROUND_ID.fullmatch(round_id):
+            raise NodeUsageError(
+                f"{round_id[:80]!r} is not a round's identifier: 1 to 64 letters, digits, '.', '_' "
+                "and '-', beginning with a letter or digit"
+            )
+        return self.folder / kind / f"{round_id}.{suffix}"
 
 
 def measures_document(own: OwnMeasures) -> Mapping[str, object]:
@@ -195,24 +175,6 @@ def measures_document(own: OwnMeasures) -> Mapping[str, object]:
         "records_sha256": own.records_sha256,
         "mapping_sha256": own.mapping_sha256,
     }
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write ``data`` beside ``path`` and move it there, readable by the owner only.
-
-    :raises NodeStoreError: it cannot be written.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise NodeStoreError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _json(document: Mapping[str, object]) -> bytes:

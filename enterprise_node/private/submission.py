@@ -7,7 +7,7 @@ would be a second statement of the same member.
 from __future__ import annotations
 
 from enterprise_node.private.intake import OwnMeasures, require_usable
-from enterprise_node.private.store import NodeStore, replace_file
+from enterprise_node.private.store import NodeStore
 from protocols import contribution
 from protocols.errors import ProtocolError
 from protocols.paillier import encryptor_for
@@ -35,18 +35,22 @@ def prepare(store: NodeStore, accepted: Terms, own: OwnMeasures, signer: Signing
         signer,
         encryptor_for(accepted.ceremony.key.public),
     )
-    replace_file(waiting, data)
+    store.keep(waiting, data)
     return data
 
 
-def settle(store: NodeStore, receipt: bytes, coordinator: VerifyKey, sent: bytes) -> Receipt:
+def settle(
+    store: NodeStore, accepted: Terms, receipt: bytes, coordinator: VerifyKey, sent: bytes
+) -> Receipt:
     """Check the receipt, keep it, and drop the contribution that waited for it.
 
-    :raises ProtocolError: the receipt is not the pinned coordinator's, or not for these bytes.
+    :raises ProtocolError: the receipt is not the pinned coordinator's, or not for these bytes in
+        this round.
     """
-    checked = read_receipt(receipt, coordinator, sent)
-    replace_file(store.receipt(checked.round_id), receipt)
-    store.pending(checked.round_id).unlink(missing_ok=True)
+    round_id = accepted.plan.round_id
+    checked = read_receipt(receipt, coordinator, sent, round_id=round_id)
+    store.keep(store.receipt(round_id), receipt)
+    store.pending(round_id).unlink(missing_ok=True)
     return checked
 
 

@@ -13,11 +13,12 @@ from coordinator.board import Board
 from coordinator.server import start
 from coordinator.store import Store
 from enterprise_node.private.intake import OwnMeasures, read_own
-from enterprise_node.private.store import NodeStore, Settings
+from enterprise_node.private.settings import Settings
+from enterprise_node.private.store import NodeStore
 from protocols.bins import log_edges
 from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
 from protocols.roster import Member, Roster
-from protocols.signing import SigningKey
+from protocols.signing import SigningKey, VerifyKey
 from protocols.terms import Description, Limits
 from tests import keys
 
@@ -94,9 +95,9 @@ class Scene:
     roster: Roster
     coordinator: SigningKey
 
-    def description(self) -> Description:
-        """What the coordinator says about the round."""
-        held = keys.trustees()
+    def description(self, held: keys.Trustees | None = None) -> Description:
+        """What the coordinator says about the round, under the test ceremony or another."""
+        held = held or keys.trustees()
         return Description(
             self.coordinator.sign("plan", self.plan.to_bytes()),
             self.roster.to_bytes(),
@@ -105,9 +106,19 @@ class Scene:
         )
 
 
+def pinned() -> tuple[VerifyKey, ...]:
+    """The signing keys of the test ceremony's trustees."""
+    return tuple(key.public for key in keys.trustees().signing)
+
+
+def settings_for(name: str, coordinator: SigningKey) -> Settings:
+    """Settings of a node that knows the test coordinator and the test trustees."""
+    return Settings(name, coordinator.public, pinned(), Limits())
+
+
 def make_node(folder: Path, coordinator: SigningKey, enterprise: str = "A01") -> NodeStore:
     """A node's folder with one enterprise's records imported."""
-    store = NodeStore.create(folder, Settings(enterprise, coordinator.public, Limits()))
+    store = NodeStore.create(folder, settings_for(enterprise, coordinator))
     store.save_import(own_of(enterprise), RECORDS.read_bytes(), MAPPING.read_bytes())
     return store
 

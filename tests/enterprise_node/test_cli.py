@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import cefed
-from enterprise_node.private.store import NodeStore, Settings
+from enterprise_node.private.store import NodeStore
 from tests import keys
 from tests.enterprise_node.scene import MAPPING, RECORDS, ROUND, Scene, quiet_scene, scene
 
@@ -196,9 +197,7 @@ def test_another_coordinator_than_the_pinned_one(tmp_path: Path) -> None:
 def test_no_coordinator_key_at_all(tmp_path: Path) -> None:
     made = quiet_scene(tmp_path)
     settings = made.store.settings()
-    (made.store.folder / "node.toml").write_text(
-        Settings(settings.name, None, settings.limits).to_toml()
-    )
+    (made.store.folder / "node.toml").write_text(replace(settings, coordinator=None).to_toml())
     line = refused(
         2, "node", "run", made.store.folder, "--coordinator", "127.0.0.1:1", "--round", ROUND
     )
@@ -216,3 +215,43 @@ def test_every_part_has_help_with_an_example(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0, result.output
     assert "Traceback" not in result.output
+
+
+def test_trustees_are_pinned_from_the_files_they_gave(tmp_path: Path) -> None:
+    paths = [tmp_path / name / "identity.json" for name in ("t1", "t2")]
+    for path in paths:
+        assert run("trustee", "init", path.parent, "--name", path.parent.name).exit_code == 0
+    options = [option for path in paths for option in ("--trustee", path)]
+    folder = tmp_path / "node"
+    done = run("node", "init", folder, "--name", "B1", "--minimum-threshold", 3, *options)
+    assert done.exit_code == 0, done.output
+    settings = NodeStore(folder).settings()
+    expected = [json.loads(path.read_text())["signing_key"] for path in paths]
+    assert [trustee.raw.hex() for trustee in settings.trustees] == expected
+    assert settings.limits.minimum_threshold == 3
+    shown = json.loads(run("node", "status", folder, "--json").stdout)
+    assert shown["trustees"] == [trustee.fingerprint for trustee in settings.trustees]
+    assert "same key" in refused(
+        2, "node", "init", tmp_path / "other", "--name", "B2", *options, "--trustee", paths[0]
+    )
+
+
+def test_a_node_without_trustees_says_how_to_pin_them(tmp_path: Path) -> None:
+    with scene(tmp_path) as made:
+        settings = replace(made.store.settings(), trustees=())
+        (made.store.folder / "node.toml").write_text(settings.to_toml())
+        line = refused_round(made)
+    assert "identity.json" in line
+    assert [entry.kind for entry in made.store.ledger.entries()] == ["describe"]
+
+
+def test_another_plan_needs_the_owners_word(tmp_path: Path) -> None:
+    with scene(tmp_path) as made:
+        made.store.commitments.commit(replace(made.plan, title="another"), 1)
+        assert "--replace-plan" in refused_round(made)
+        done = run(
+            "node", "run", made.store.folder, "--coordinator", made.address, "--round", ROUND,
+            "--replace-plan",
+        )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert [plan.by_owner for plan in made.store.commitments.all()] == [False, True]

@@ -25,7 +25,7 @@ def test_a_run_sends_one_contribution_and_keeps_the_receipt(tmp_path: Path) -> N
     assert made.store.ledger.verify() == 2
     receipt = made.store.receipt(ROUND).read_bytes()
     with pytest.raises(Exception, match="another statement"):
-        read_receipt(receipt, made.coordinator.public, b"other bytes")
+        read_receipt(receipt, made.coordinator.public, b"other bytes", round_id=ROUND)
 
 
 def test_a_second_run_sends_nothing_again(tmp_path: Path) -> None:

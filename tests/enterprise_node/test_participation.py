@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from enterprise_node.errors import PlanRefused
-from enterprise_node.private.participation import examine
+from enterprise_node.private.participation import check_values, describe_terms, examine
+from enterprise_node.private.settings import Settings
 from protocols.plan import Measure, Plan, Policy
+from protocols.signing import VerifyKey
 from protocols.terms import Description, Limits, Terms
 from tests import keys
 from tests.enterprise_node.scene import ROUND, Scene, quiet_scene, roster_with
@@ -19,7 +21,7 @@ def judge(made: Scene, description: Description | None = None, **changes: object
     arguments: dict[str, object] = {
         "member": made.store.key().public,
         "coordinator": made.coordinator.public,
-        "limits": Limits(),
+        "settings": made.store.settings(),
         "now": made.plan.opens_at + 1,
         "round_id": ROUND,
     }
@@ -119,10 +121,18 @@ def test_another_definition(tmp_path: Path) -> None:
     assert "scope 1 only" in refusal(made)
 
 
+def test_the_plan_is_judged_without_a_look_at_values(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    made.plan = replace(made.plan, measures=with_measure(made.plan, "output", bound=10**6))
+    assert judge(made).plan == made.plan
+
+
 def test_a_value_over_its_bound_is_not_shown(tmp_path: Path) -> None:
     made = quiet_scene(tmp_path)
     made.plan = replace(made.plan, measures=with_measure(made.plan, "output", bound=10**6))
-    reason = refusal(made)
+    with pytest.raises(PlanRefused) as caught:
+        check_values(made.plan, made.store.own())
+    (reason,) = caught.value.reasons
     assert "bound of 1000000 yuan" in reason
     assert str(made.store.own().integers["output"]) not in reason
 
@@ -139,3 +149,83 @@ def test_all_reasons_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(PlanRefused) as caught:
         judge(made, now=made.plan.deadline + 1)
     assert len(caught.value.reasons) == 4
+
+
+def under(made: Scene, held: keys.Trustees) -> Description:
+    """The scene's round with the key of another ceremony."""
+    made.plan = replace(made.plan, key_id=held.ceremony.key_id)
+    return made.description(held)
+
+
+def pinning(made: Scene, *trustees: VerifyKey, **limits: int) -> Settings:
+    """The node's settings with these trustees pinned."""
+    return replace(made.store.settings(), trustees=trustees, limits=Limits(**limits))
+
+
+def test_a_coordinator_that_brings_its_own_trustees(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    strangers = keys.hold_ceremony(role="puppet", threshold=2)
+    reason = refusal(made, under(made, strangers))
+    assert strangers.signing[0].public.fingerprint in reason
+    assert made.store.settings().trustees[0].fingerprint in reason
+
+
+def test_a_coordinator_that_is_its_own_and_only_trustee(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    alone = keys.hold_ceremony(role="puppet", threshold=1, quorum=1, count=1)
+    with pytest.raises(PlanRefused) as caught:
+        judge(made, under(made, alone))
+    different, opened = caught.value.reasons
+    assert "trustee_keys in node.toml" in different
+    assert "1 of 1 trustees" in opened
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_a_trustee_more_or_less_than_pinned(tmp_path: Path, count: int) -> None:
+    made = quiet_scene(tmp_path)
+    other = keys.hold_ceremony(count=count, quorum=count)
+    assert "pinned" in refusal(made, under(made, other))
+
+
+def test_a_threshold_under_the_own_limit(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    loose = keys.hold_ceremony(threshold=1, quorum=1, count=1)
+    one = pinning(made, loose.signing[0].public)
+    assert "1 of 1 trustees can open" in refusal(made, under(made, loose), settings=one)
+    pinned = made.store.settings().trustees
+    strict = pinning(made, *pinned, minimum_threshold=3)
+    told = under(made, keys.trustees())
+    assert "at least 3" in refusal(made, told, settings=strict)
+
+
+def test_the_coordinator_among_the_trustees(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    made.coordinator = keys.trustees().signing[0]
+    assert "coordinator's key" in refusal(made, coordinator=made.coordinator.public)
+
+
+def test_the_coordinator_as_the_dealer(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    made.coordinator = keys.trustees().dealer
+    assert "dealt the key" in refusal(made, coordinator=made.coordinator.public)
+
+
+def test_a_node_that_pinned_nobody_refuses_and_says_how_to(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    reason = refusal(made, settings=pinning(made))
+    assert "trustee_keys" in reason
+    assert "--trustee" in reason
+
+
+def test_the_owner_is_told_who_can_open_in_this_rounds_own_numbers(tmp_path: Path) -> None:
+    made = quiet_scene(tmp_path)
+    terms = describe_terms(judge(made))
+    assert "3 of 4 trustees must certify" in terms["opening"]
+    assert "2 of them must join" in terms["opening"]
+    assert terms["coordinator"] == made.coordinator.public.fingerprint
+    for trustee in made.store.settings().trustees:
+        assert trustee.fingerprint in terms["trustees"]
+    single = keys.hold_ceremony(threshold=1, quorum=1, count=1)
+    one = pinning(made, single.signing[0].public, minimum_threshold=1)
+    alone = judge(made, under(made, single), settings=one)
+    assert "ALONE" in describe_terms(alone)["opening"]

@@ -27,12 +27,11 @@ from enterprise_node.gateway import client
 from enterprise_node.node import Node
 from enterprise_node.private import submission
 from enterprise_node.private.intake import read_own
-from enterprise_node.private.store import NodeStore, Settings
+from enterprise_node.private.store import NodeStore
 from protocols.template import PlanTemplate
-from protocols.terms import Limits
 from protocols.wire import service_pb2 as pb
 from tests import keys
-from tests.enterprise_node.scene import Scene, roster_with, serving
+from tests.enterprise_node.scene import Scene, roster_with, serving, settings_for
 from tests.leaks.planted import Planted, plant, write_inputs
 from tests.leaks.proxy import recording_proxy
 from tests.leaks.search import Hit, search
@@ -83,9 +82,7 @@ def planted_scene(tmp_path: Path) -> tuple[Scene, Planted]:
     records, mapping, template = write_inputs(tmp_path, [planted])
     coordinator = keys.signing_key(0, "coordinator")
     own = read_own(records, mapping, planted.enterprise)
-    store = NodeStore.create(
-        tmp_path / "node", Settings(planted.enterprise, coordinator.public, Limits())
-    )
+    store = NodeStore.create(tmp_path / "node", settings_for(planted.enterprise, coordinator))
     store.save_import(own, records.read_bytes(), mapping.read_bytes())
     roster = roster_with(store.key())
     plan = PlanTemplate.load(template).instantiate(
