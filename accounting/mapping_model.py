@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from accounting.cells import NumberStyle
+from accounting.cells import NumberStyle, normalise
 from accounting.energy import ElectricityReading
 from accounting.errors import UnitError
 from accounting.factors import Convention
@@ -54,6 +54,8 @@ def _enumerated(value: object) -> object:
 Number = Annotated[Fraction, BeforeValidator(_number)]
 UnitText = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_unit)]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(normalise)]
+"""A column as the file's header has it, normalised like the header (full-width signs)."""
 MeasureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Kind = Literal["fuel", "electricity", "heat", "quantity"]
 
@@ -67,7 +69,7 @@ class _Model(BaseModel):
 class Source(_Model):
     """A text taken from a column or constant: `{ column = "state", prefix = "US-" }`."""
 
-    column: Text | None = None
+    column: ColumnName | None = None
     value: Text | None = None
     prefix: str = ""
 
@@ -82,15 +84,15 @@ class RecordsPart(_Model):
     """How the file is read: its number style, and which rows are taken."""
 
     numbers: Annotated[NumberStyle, BeforeValidator(_enumerated)] = NumberStyle.AUTO
-    where: dict[Text, Text] = {}
+    where: dict[ColumnName, Text] = {}
 
 
 class EnterprisePart(_Model):
     """Where the identity, the cohort, the group and the region of a row stand."""
 
-    id: Text
+    id: ColumnName
     cohort: Source
-    group: Text | None = None
+    group: ColumnName | None = None
     region: Source | None = None
 
 
@@ -129,7 +131,7 @@ class Plausible(_Model):
 class Column(_Model):
     """One column of the file that measures may use."""
 
-    name: Text
+    name: ColumnName
     kind: Kind
     unit: UnitText
     carrier: Text | None = None
@@ -147,14 +149,14 @@ class ColumnMeasure(_Model):
     """A column in another unit."""
 
     kind: Literal["column"]
-    column: Text
+    column: ColumnName
     unit: UnitText
 
 
 class _Activity(_Model):
     unit: UnitText
     kinds: tuple[Kind, ...] = ()
-    columns: tuple[Text, ...] = ()
+    columns: tuple[ColumnName, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -197,7 +199,7 @@ class EmissionsMeasure(_Activity):
 class Term(_Model):
     """A column or another measure, times a constant given in a unit."""
 
-    column: Text | None = None
+    column: ColumnName | None = None
     measure: MeasureName | None = None
     times: Number = Fraction(1)
     unit: UnitText = "1"
@@ -252,7 +254,7 @@ class RecordMapping(_Model):
     enterprise: EnterprisePart
     factors: FactorsPart = FactorsPart()
     columns: Annotated[tuple[Column, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-    skip: Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)] = ()
+    skip: Annotated[tuple[ColumnName, ...], BeforeValidator(_as_tuple)] = ()
     measures: dict[MeasureName, Annotated[Measure, Field(discriminator="kind")]]
     checks: ChecksPart = ChecksPart()
     hash: str = Field(default="", exclude=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from accounting.chosen_factors import Factors
 from accounting.errors import FactorError, MappingError
 from accounting.forms import Compiler
 from accounting.mapping import load_mapping, parse_mapping
+from accounting.measures import compute_file
 from tests.accounting.paths import REGION_A, US_PLANTS
 
 BASE = """
@@ -128,3 +131,28 @@ def test_factors_that_are_not_there_or_of_another_convention(old: str, new: str,
 def test_a_mapping_without_the_set_it_needs() -> None:
     with pytest.raises(MappingError, match=r"\[factors\] fuels"):
         _compile(BASE.replace('fuels = { set = "us-fuels" }', ""))
+
+
+def test_column_names_are_normalised_like_the_header(tmp_path: Path) -> None:
+    """A name copied from the file finds its column, with full-width signs as they stand there."""
+    (tmp_path / "r.csv").write_bytes("企业，,销售额（万元）\n甲,12\n".encode("gbk"))
+    (tmp_path / "m.toml").write_text(
+        """
+schema = "cefed.mapping/1"
+title = "t"
+[enterprise]
+id = "企业，"
+cohort = { value = "c" }
+[[columns]]
+name = "销售额（万元）"
+kind = "quantity"
+unit = "1e4 yuan"
+[measures.output]
+kind = "column"
+column = "销售额（万元）"
+unit = "yuan"
+""",
+        encoding="utf-8",
+    )
+    (member,) = compute_file(tmp_path / "r.csv", tmp_path / "m.toml").included
+    assert member.integers == {"output": 120000}
