@@ -96,6 +96,24 @@ def exclude_by_plan(people: Iterable[Person], plan: Plan) -> None:
             person.excluded = "; ".join(reasons)
 
 
+def exclude_by_group(people: Iterable[Person]) -> None:
+    """Keep the first row of a corporate group: a group is one member of a round.
+
+    A real group's node adds up its plants; rows of a simulation are not added up.
+    """
+    heads: dict[str, str] = {}
+    for person in people:
+        if person.excluded is not None:
+            continue
+        group = _group_name(person)
+        head = heads.setdefault(group, person.own.enterprise)
+        if head != person.own.enterprise:
+            person.excluded = (
+                f"belongs to corporate group {group!r}, which takes part as one enterprise and "
+                f"does so with {head}"
+            )
+
+
 def settle_in(
     people: list[Person],
     population: Population,
@@ -128,7 +146,7 @@ def settle_in(
 def roster_of(people: Iterable[Person]) -> Roster:
     """The roster of a cohort: the members' keys, and the groups they count as."""
     return Roster.of(
-        Member(person.key, person.own.group[:100]) for person in people if person.key is not None
+        Member(person.key, _group_name(person)) for person in people if person.key is not None
     )
 
 
@@ -162,3 +180,7 @@ def _csv(header: tuple[str, ...], cells: tuple[str, ...]) -> bytes:
     writer.writerow(header)
     writer.writerow(cells)
     return text.getvalue().encode("utf-8")
+
+
+def _group_name(person: Person) -> str:
+    return person.own.group[:100]

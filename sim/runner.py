@@ -24,6 +24,7 @@ from sim.output import Document
 from sim.people import (
     Person,
     Population,
+    exclude_by_group,
     exclude_by_plan,
     read_people,
     roster_of,
@@ -118,6 +119,7 @@ def _prepare(population: Population, planner: Planner) -> list[Prepared]:
         draft = planner.draft(cohort, len(able)) if able else None
         if draft is not None:
             exclude_by_plan(able, draft)
+            exclude_by_group(able)
             able = [person for person in able if person.excluded is None]
         prepared.append(Prepared(cohort, able, draft))
     return sorted(prepared, key=lambda p: (-len(p.taking_part), p.cohort))
