@@ -93,11 +93,6 @@ class Plan:
         return next((i for i in self.indicators if i.ranking is Ranking.SUMS), None)
 
     @cached_property
-    def count_indicators(self) -> tuple[Indicator, ...]:
-        """The indicators ranked by counts and cut-points only."""
-        return tuple(i for i in self.indicators if i.ranking is Ranking.COUNTS)
-
-    @cached_property
     def ranked_indicators(self) -> tuple[Indicator, ...]:
         """Every indicator with bins, in plan order."""
         return tuple(i for i in self.indicators if i.ranking is not Ranking.NONE)

@@ -34,7 +34,6 @@ def test_lookups() -> None:
     assert PLAIN.measure("fuel") is FUEL
     assert PLAIN.indicator("cei") is CEI
     assert PLAIN.sums_indicator is CEF
-    assert PLAIN.count_indicators == (INTENSITY,)
     assert PLAIN.ranked_indicators == (CEF, INTENSITY)
     assert PLAIN.measures_at(Level.BAND) == (OUTPUT, EMISSIONS, FUEL)
     assert PLAIN.measures_at(Level.COHORT, published=True) == (ELECTRICITY, HEAT)
