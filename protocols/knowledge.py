@@ -20,7 +20,7 @@ independent equations, hence every D(c_i). It is the batching of Schnorr proofs 
 Sundaram, Yerazunis, ASIACRYPT 2004) with independent coefficients, and implies a proof for each
 ciphertext. *Zero knowledge*: u is uniform modulo n, and v is 128 bits longer than what it hides.
 
-One proof costs a node one encryption more; checking costs about 0.27 ms a ciphertext at 3072 bits,
+One proof costs a node one encryption more; checking costs about 0.35 ms a ciphertext at 3072 bits,
 against 2.2 ms for separate proofs. SPEC.md section 5.
 """
 
