@@ -19,7 +19,8 @@ from coordinator.errors import CoordinatorError, SettingsError, StoreError, Unre
 from coordinator.folder import exclusive, load_key, open_board, open_store, serving_address
 from coordinator.store import RoundRow
 from protocols.ceremony import MAX_BYTES, Ceremony
-from protocols.errors import PlanError, ProtocolError
+from protocols.errors import PlanError, ProtocolError, StorageError
+from protocols.files import read_limited
 from protocols.plan import Plan
 from protocols.roster import Member, Roster
 from protocols.signing import SigningKey, VerifyKey, open_signed
@@ -185,10 +186,6 @@ def _call(folder: Path, call: Callable[[rpc.BoardStub], object]) -> None:
 def read_file(path: Path, most: int) -> bytes:
     """A file of at most ``most`` bytes. :raises StoreError: missing, unreadable or larger."""
     try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    if len(data) > most:
-        raise StoreError(f"{path} is larger than {most} bytes")
-    return data
+        return read_limited(path, most)
+    except StorageError as error:
+        raise StoreError(str(error)) from error

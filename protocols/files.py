@@ -12,6 +12,21 @@ from pathlib import Path
 from protocols.errors import StorageError
 
 
+def read_limited(path: Path, most: int) -> bytes:
+    """The content of a file of at most ``most`` bytes; never reads more than one byte beyond.
+
+    :raises StorageError: missing, unreadable or larger.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) > most:
+        raise StorageError(f"{path} is larger than {most} bytes")
+    return data
+
+
 def replace_file(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path``, make it durable, and put it in the place of ``path``.
 

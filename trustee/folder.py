@@ -18,7 +18,7 @@ from pathlib import Path
 
 from protocols.ceremony import MAX_BYTES, Ceremony, Trustee, countersign, open_share
 from protocols.errors import InvalidSignature, KeyRefused, ProtocolError, StorageError
-from protocols.files import replace_file
+from protocols.files import read_limited, replace_file
 from protocols.keyfiles import (
     load_sealing_key,
     load_signing_key,
@@ -187,13 +187,9 @@ def parse_key(text: str) -> VerifyKey:
 def read_file(path: Path, most: int) -> bytes:
     """A file of at most ``most`` bytes. :raises FolderError: missing, unreadable or larger."""
     try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        raise FolderError(f"cannot read {path}: {error.strerror}") from error
-    if len(data) > most:
-        raise FolderError(f"{path} is larger than {most} bytes")
-    return data
+        return read_limited(path, most)
+    except StorageError as error:
+        raise FolderError(str(error)) from error
 
 
 def write_file(path: Path, data: bytes) -> None:

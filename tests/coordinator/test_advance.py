@@ -12,31 +12,8 @@ from coordinator.desk import Desk
 from coordinator.operator import close_request
 from protocols import certificate, closing
 from protocols.errors import PackingError
+from tests.coordinator.conftest import Clock
 from tests.trustee.scene import COORDINATOR, DEADLINE, NOW, Scene, member_key
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    now = NOW
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def board(scene: Scene, tmp_path: Path, clock: Clock) -> Board:
-    return scene.board(tmp_path / "board.sqlite", clock)
 
 
 @pytest.fixture

@@ -23,32 +23,9 @@ from protocols.errors import (
 from protocols.transcript import check_inclusion, read_receipt
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
+from tests.coordinator.conftest import Clock
 from tests.keys import signing_key
 from tests.trustee.scene import COORDINATOR, DEADLINE, NOW, Scene, member_key
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    now = NOW
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def board(scene: Scene, tmp_path: Path, clock: Clock) -> Board:
-    return scene.board(tmp_path / "board.sqlite", clock)
 
 
 def contributions(board: Board) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
@@ -15,31 +14,8 @@ from protocols.errors import (
 )
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode
-from tests.trustee.scene import DEADLINE, NOW, Scene, member_key
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    now = NOW
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def board(scene: Scene, tmp_path: Path, clock: Clock) -> Board:
-    return scene.board(tmp_path / "board.sqlite", clock)
+from tests.coordinator.conftest import Clock
+from tests.trustee.scene import DEADLINE, Scene, member_key
 
 
 def test_creating_a_round_twice_changes_nothing(scene: Scene, board: Board) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import StorageError
-from protocols.files import replace_file
+from protocols.files import read_limited, replace_file
 
 
 def test_content_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -49,3 +49,13 @@ def test_a_failure_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
         replace_file(tmp_path / "missing" / "file.bin", b"")
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert read_limited(path, 5) == b"12345"
+    with pytest.raises(StorageError, match="larger than 4 bytes"):
+        read_limited(path, 4)
+    with pytest.raises(StorageError, match="cannot read"):
+        read_limited(tmp_path / "missing", 5)
