@@ -19,7 +19,22 @@ from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import MAX_SMALL, decode, encode
 
 KINDS = frozenset(
-    {"plan", "contribution", "close", "closing", "certificate", "sums", "release", "endorsement"}
+    {
+        "plan",
+        "rehearsal",
+        "roster",
+        "contribution",
+        "reminder",
+        "deadline",
+        "cancellation",
+        "close",
+        "closing",
+        "certificate",
+        "sums",
+        "release",
+        "endorsement",
+        "refusal",
+    }
 )
 
 

@@ -190,6 +190,62 @@ class Contribution(_message.Message):
     proof: KnowledgeProof
     def __init__(self, plan_hash: _Optional[bytes] = ..., version: _Optional[int] = ..., ciphertexts: _Optional[bytes] = ..., proof: _Optional[_Union[KnowledgeProof, _Mapping]] = ...) -> None: ...
 
+class Rehearsal(_message.Message):
+    __slots__ = ("plan_hash", "report")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    report: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., report: _Optional[bytes] = ...) -> None: ...
+
+class RosterVote(_message.Message):
+    __slots__ = ("plan_hash", "roster_hash")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_HASH_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    roster_hash: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., roster_hash: _Optional[bytes] = ...) -> None: ...
+
+class Reminder(_message.Message):
+    __slots__ = ("plan_hash", "time", "contributed")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTED_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    time: int
+    contributed: int
+    def __init__(self, plan_hash: _Optional[bytes] = ..., time: _Optional[int] = ..., contributed: _Optional[int] = ...) -> None: ...
+
+class Deadline(_message.Message):
+    __slots__ = ("plan_hash", "time", "deadline", "reason")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    time: int
+    deadline: int
+    reason: str
+    def __init__(self, plan_hash: _Optional[bytes] = ..., time: _Optional[int] = ..., deadline: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Cancellation(_message.Message):
+    __slots__ = ("plan_hash", "time", "reason")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    time: int
+    reason: str
+    def __init__(self, plan_hash: _Optional[bytes] = ..., time: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("plan_hash", "reason")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    reason: str
+    def __init__(self, plan_hash: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class Close(_message.Message):
     __slots__ = ("plan_hash", "included", "transcript_head")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -353,3 +409,59 @@ class Receipt(_message.Message):
     payload_hash: bytes
     entry_hash: bytes
     def __init__(self, round_id: _Optional[str] = ..., index: _Optional[int] = ..., payload_hash: _Optional[bytes] = ..., entry_hash: _Optional[bytes] = ...) -> None: ...
+
+class Pass(_message.Message):
+    __slots__ = ("coordinator", "not_before", "expires")
+    COORDINATOR_FIELD_NUMBER: _ClassVar[int]
+    NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    coordinator: bytes
+    not_before: int
+    expires: int
+    def __init__(self, coordinator: _Optional[bytes] = ..., not_before: _Optional[int] = ..., expires: _Optional[int] = ...) -> None: ...
+
+class Enrolment(_message.Message):
+    __slots__ = ("invitation", "request", "mac")
+    INVITATION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    invitation: str
+    request: bytes
+    mac: bytes
+    def __init__(self, invitation: _Optional[str] = ..., request: _Optional[bytes] = ..., mac: _Optional[bytes] = ...) -> None: ...
+
+class Rotation(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: bytes
+    def __init__(self, request: _Optional[bytes] = ...) -> None: ...
+
+class LedgerQuestion(_message.Message):
+    __slots__ = ("key_id", "nonce")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    nonce: bytes
+    def __init__(self, key_id: _Optional[bytes] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+
+class SeenVote(_message.Message):
+    __slots__ = ("plan_hash", "statement_hash", "ledger_head")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_HASH_FIELD_NUMBER: _ClassVar[int]
+    LEDGER_HEAD_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    statement_hash: bytes
+    ledger_head: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., statement_hash: _Optional[bytes] = ..., ledger_head: _Optional[bytes] = ...) -> None: ...
+
+class LedgerAnswer(_message.Message):
+    __slots__ = ("key_id", "nonce", "subject", "votes")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VOTES_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    nonce: bytes
+    subject: int
+    votes: _containers.RepeatedCompositeFieldContainer[SeenVote]
+    def __init__(self, key_id: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., subject: _Optional[int] = ..., votes: _Optional[_Iterable[_Union[SeenVote, _Mapping]]] = ...) -> None: ...

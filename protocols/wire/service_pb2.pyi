@@ -11,16 +11,18 @@ class ListRoundsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class RoundSummary(_message.Message):
-    __slots__ = ("round_id", "state", "contributions", "entries")
+    __slots__ = ("round_id", "state", "contributions", "entries", "member")
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
     round_id: str
     state: str
     contributions: int
     entries: int
-    def __init__(self, round_id: _Optional[str] = ..., state: _Optional[str] = ..., contributions: _Optional[int] = ..., entries: _Optional[int] = ...) -> None: ...
+    member: bool
+    def __init__(self, round_id: _Optional[str] = ..., state: _Optional[str] = ..., contributions: _Optional[int] = ..., entries: _Optional[int] = ..., member: _Optional[bool] = ...) -> None: ...
 
 class ListRoundsReply(_message.Message):
     __slots__ = ("rounds",)
@@ -35,18 +37,22 @@ class DescribeRequest(_message.Message):
     def __init__(self, round_id: _Optional[str] = ...) -> None: ...
 
 class RoundDescription(_message.Message):
-    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures", "state")
+    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures", "state", "roster_votes", "notices")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     ROSTER_FIELD_NUMBER: _ClassVar[int]
     CEREMONY_FIELD_NUMBER: _ClassVar[int]
     CEREMONY_COUNTERSIGNATURES_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_VOTES_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
     plan: bytes
     roster: bytes
     ceremony: bytes
     ceremony_countersignatures: _containers.RepeatedScalarFieldContainer[bytes]
     state: str
-    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ..., state: _Optional[str] = ...) -> None: ...
+    roster_votes: _containers.RepeatedScalarFieldContainer[bytes]
+    notices: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ..., state: _Optional[str] = ..., roster_votes: _Optional[_Iterable[bytes]] = ..., notices: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
     __slots__ = ("round_id", "contribution")
@@ -134,30 +140,86 @@ class SealedPost(_message.Message):
     envelope: bytes
     def __init__(self, phase: _Optional[str] = ..., sender: _Optional[int] = ..., envelope: _Optional[bytes] = ...) -> None: ...
 
-class CloseRequest(_message.Message):
-    __slots__ = ("round_id", "request")
+class MembersRequest(_message.Message):
+    __slots__ = ("round_id",)
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
-    REQUEST_FIELD_NUMBER: _ClassVar[int]
     round_id: str
-    request: bytes
-    def __init__(self, round_id: _Optional[str] = ..., request: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, round_id: _Optional[str] = ...) -> None: ...
 
-class CloseReply(_message.Message):
+class MembersReply(_message.Message):
+    __slots__ = ("certificates", "revocations")
+    CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    certificates: _containers.RepeatedScalarFieldContainer[bytes]
+    revocations: bytes
+    def __init__(self, certificates: _Optional[_Iterable[bytes]] = ..., revocations: _Optional[bytes] = ...) -> None: ...
+
+class PostPeerRequest(_message.Message):
+    __slots__ = ("statement",)
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    statement: bytes
+    def __init__(self, statement: _Optional[bytes] = ...) -> None: ...
+
+class PostPeerReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ReadPeersRequest(_message.Message):
+    __slots__ = ("key_id",)
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    def __init__(self, key_id: _Optional[bytes] = ...) -> None: ...
+
+class ReadPeersReply(_message.Message):
+    __slots__ = ("statements",)
+    STATEMENTS_FIELD_NUMBER: _ClassVar[int]
+    statements: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, statements: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class CreateRoundRequest(_message.Message):
-    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures")
+    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures", "rehearsal")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     ROSTER_FIELD_NUMBER: _ClassVar[int]
     CEREMONY_FIELD_NUMBER: _ClassVar[int]
     CEREMONY_COUNTERSIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    REHEARSAL_FIELD_NUMBER: _ClassVar[int]
     plan: bytes
     roster: bytes
     ceremony: bytes
     ceremony_countersignatures: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    rehearsal: bytes
+    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ..., rehearsal: _Optional[bytes] = ...) -> None: ...
 
 class CreateRoundReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class AnnounceRequest(_message.Message):
+    __slots__ = ("round_id", "statement")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    statement: bytes
+    def __init__(self, round_id: _Optional[str] = ..., statement: _Optional[bytes] = ...) -> None: ...
+
+class AnnounceReply(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: bytes
+    def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
+
+class EnrolRequest(_message.Message):
+    __slots__ = ("statement",)
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    statement: bytes
+    def __init__(self, statement: _Optional[bytes] = ...) -> None: ...
+
+class EnrolReply(_message.Message):
+    __slots__ = ("state", "certificate", "reason")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    certificate: bytes
+    reason: str
+    def __init__(self, state: _Optional[str] = ..., certificate: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class BoardStub:
-    """Missing associated documentation comment in .proto file."""
+    """Every call but Enrol carries a pass in the metadata "cefed-pass-bin" (messages.proto, Pass).
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -69,20 +70,36 @@ class BoardStub:
                 request_serializer=protocols_dot_wire_dot_service__pb2.FetchSealedRequest.SerializeToString,
                 response_deserializer=protocols_dot_wire_dot_service__pb2.SealedPost.FromString,
                 _registered_method=True)
-        self.Close = channel.unary_unary(
-                '/cefed.v1.Board/Close',
-                request_serializer=protocols_dot_wire_dot_service__pb2.CloseRequest.SerializeToString,
-                response_deserializer=protocols_dot_wire_dot_service__pb2.CloseReply.FromString,
+        self.Members = channel.unary_unary(
+                '/cefed.v1.Board/Members',
+                request_serializer=protocols_dot_wire_dot_service__pb2.MembersRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.MembersReply.FromString,
+                _registered_method=True)
+        self.PostPeer = channel.unary_unary(
+                '/cefed.v1.Board/PostPeer',
+                request_serializer=protocols_dot_wire_dot_service__pb2.PostPeerRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.PostPeerReply.FromString,
+                _registered_method=True)
+        self.ReadPeers = channel.unary_unary(
+                '/cefed.v1.Board/ReadPeers',
+                request_serializer=protocols_dot_wire_dot_service__pb2.ReadPeersRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.ReadPeersReply.FromString,
                 _registered_method=True)
         self.CreateRound = channel.unary_unary(
                 '/cefed.v1.Board/CreateRound',
                 request_serializer=protocols_dot_wire_dot_service__pb2.CreateRoundRequest.SerializeToString,
                 response_deserializer=protocols_dot_wire_dot_service__pb2.CreateRoundReply.FromString,
                 _registered_method=True)
+        self.Announce = channel.unary_unary(
+                '/cefed.v1.Board/Announce',
+                request_serializer=protocols_dot_wire_dot_service__pb2.AnnounceRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.AnnounceReply.FromString,
+                _registered_method=True)
 
 
 class BoardServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Every call but Enrol carries a pass in the metadata "cefed-pass-bin" (messages.proto, Pass).
+    """
 
     def ListRounds(self, request, context):
         """Missing associated documentation comment in .proto file."""
@@ -130,15 +147,35 @@ class BoardServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Close(self, request, context):
-        """operator, before the deadline
+    def Members(self, request, context):
+        """trustees: who is behind the roster
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PostPeer(self, request, context):
+        """trustees: ledger questions, answers
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadPeers(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateRound(self, request, context):
         """operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Announce(self, request, context):
+        """operator: remind, extend, end, cancel
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,15 +219,30 @@ def add_BoardServicer_to_server(servicer, server):
                     request_deserializer=protocols_dot_wire_dot_service__pb2.FetchSealedRequest.FromString,
                     response_serializer=protocols_dot_wire_dot_service__pb2.SealedPost.SerializeToString,
             ),
-            'Close': grpc.unary_unary_rpc_method_handler(
-                    servicer.Close,
-                    request_deserializer=protocols_dot_wire_dot_service__pb2.CloseRequest.FromString,
-                    response_serializer=protocols_dot_wire_dot_service__pb2.CloseReply.SerializeToString,
+            'Members': grpc.unary_unary_rpc_method_handler(
+                    servicer.Members,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.MembersRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.MembersReply.SerializeToString,
+            ),
+            'PostPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.PostPeer,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.PostPeerRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.PostPeerReply.SerializeToString,
+            ),
+            'ReadPeers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadPeers,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.ReadPeersRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.ReadPeersReply.SerializeToString,
             ),
             'CreateRound': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateRound,
                     request_deserializer=protocols_dot_wire_dot_service__pb2.CreateRoundRequest.FromString,
                     response_serializer=protocols_dot_wire_dot_service__pb2.CreateRoundReply.SerializeToString,
+            ),
+            'Announce': grpc.unary_unary_rpc_method_handler(
+                    servicer.Announce,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.AnnounceRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.AnnounceReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -201,7 +253,8 @@ def add_BoardServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Board:
-    """Missing associated documentation comment in .proto file."""
+    """Every call but Enrol carries a pass in the metadata "cefed-pass-bin" (messages.proto, Pass).
+    """
 
     @staticmethod
     def ListRounds(request,
@@ -393,7 +446,7 @@ class Board:
             _registered_method=True)
 
     @staticmethod
-    def Close(request,
+    def Members(request,
             target,
             options=(),
             channel_credentials=None,
@@ -406,9 +459,63 @@ class Board:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/cefed.v1.Board/Close',
-            protocols_dot_wire_dot_service__pb2.CloseRequest.SerializeToString,
-            protocols_dot_wire_dot_service__pb2.CloseReply.FromString,
+            '/cefed.v1.Board/Members',
+            protocols_dot_wire_dot_service__pb2.MembersRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.MembersReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PostPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cefed.v1.Board/PostPeer',
+            protocols_dot_wire_dot_service__pb2.PostPeerRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.PostPeerReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadPeers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cefed.v1.Board/ReadPeers',
+            protocols_dot_wire_dot_service__pb2.ReadPeersRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.ReadPeersReply.FromString,
             options,
             channel_credentials,
             insecure,
@@ -436,6 +543,106 @@ class Board:
             '/cefed.v1.Board/CreateRound',
             protocols_dot_wire_dot_service__pb2.CreateRoundRequest.SerializeToString,
             protocols_dot_wire_dot_service__pb2.CreateRoundReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Announce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cefed.v1.Board/Announce',
+            protocols_dot_wire_dot_service__pb2.AnnounceRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.AnnounceReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class AdmissionStub:
+    """Missing associated documentation comment in .proto file."""
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Enrol = channel.unary_unary(
+                '/cefed.v1.Admission/Enrol',
+                request_serializer=protocols_dot_wire_dot_service__pb2.EnrolRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.EnrolReply.FromString,
+                _registered_method=True)
+
+
+class AdmissionServicer:
+    """Missing associated documentation comment in .proto file."""
+
+    def Enrol(self, request, context):
+        """may be repeated until it is decided
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AdmissionServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Enrol': grpc.unary_unary_rpc_method_handler(
+                    servicer.Enrol,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.EnrolRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.EnrolReply.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'cefed.v1.Admission', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('cefed.v1.Admission', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Admission:
+    """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def Enrol(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cefed.v1.Admission/Enrol',
+            protocols_dot_wire_dot_service__pb2.EnrolRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.EnrolReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,6 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BoardStub:
+    """Every call but Enrol carries a pass in the metadata "cefed-pass-bin" (messages.proto, Pass)."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -42,13 +44,20 @@ class BoardStub:
     SendSealed: _grpc.UnaryUnaryMultiCallable[_service_pb2.SendSealedRequest, _service_pb2.SendSealedReply]
     """trustee to trustee, never logged"""
     FetchSealed: _grpc.UnaryStreamMultiCallable[_service_pb2.FetchSealedRequest, _service_pb2.SealedPost]
-    Close: _grpc.UnaryUnaryMultiCallable[_service_pb2.CloseRequest, _service_pb2.CloseReply]
-    """operator, before the deadline"""
+    Members: _grpc.UnaryUnaryMultiCallable[_service_pb2.MembersRequest, _service_pb2.MembersReply]
+    """trustees: who is behind the roster"""
+    PostPeer: _grpc.UnaryUnaryMultiCallable[_service_pb2.PostPeerRequest, _service_pb2.PostPeerReply]
+    """trustees: ledger questions, answers"""
+    ReadPeers: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReadPeersRequest, _service_pb2.ReadPeersReply]
     CreateRound: _grpc.UnaryUnaryMultiCallable[_service_pb2.CreateRoundRequest, _service_pb2.CreateRoundReply]
     """operator"""
+    Announce: _grpc.UnaryUnaryMultiCallable[_service_pb2.AnnounceRequest, _service_pb2.AnnounceReply]
+    """operator: remind, extend, end, cancel"""
 
 @_typing.type_check_only
 class BoardAsyncStub(BoardStub):
+    """Every call but Enrol carries a pass in the metadata "cefed-pass-bin" (messages.proto, Pass)."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListRounds: _aio.UnaryUnaryMultiCallable[_service_pb2.ListRoundsRequest, _service_pb2.ListRoundsReply]  # type: ignore[assignment]
     Describe: _aio.UnaryUnaryMultiCallable[_service_pb2.DescribeRequest, _service_pb2.RoundDescription]  # type: ignore[assignment]
@@ -61,12 +70,19 @@ class BoardAsyncStub(BoardStub):
     SendSealed: _aio.UnaryUnaryMultiCallable[_service_pb2.SendSealedRequest, _service_pb2.SendSealedReply]  # type: ignore[assignment]
     """trustee to trustee, never logged"""
     FetchSealed: _aio.UnaryStreamMultiCallable[_service_pb2.FetchSealedRequest, _service_pb2.SealedPost]  # type: ignore[assignment]
-    Close: _aio.UnaryUnaryMultiCallable[_service_pb2.CloseRequest, _service_pb2.CloseReply]  # type: ignore[assignment]
-    """operator, before the deadline"""
+    Members: _aio.UnaryUnaryMultiCallable[_service_pb2.MembersRequest, _service_pb2.MembersReply]  # type: ignore[assignment]
+    """trustees: who is behind the roster"""
+    PostPeer: _aio.UnaryUnaryMultiCallable[_service_pb2.PostPeerRequest, _service_pb2.PostPeerReply]  # type: ignore[assignment]
+    """trustees: ledger questions, answers"""
+    ReadPeers: _aio.UnaryUnaryMultiCallable[_service_pb2.ReadPeersRequest, _service_pb2.ReadPeersReply]  # type: ignore[assignment]
     CreateRound: _aio.UnaryUnaryMultiCallable[_service_pb2.CreateRoundRequest, _service_pb2.CreateRoundReply]  # type: ignore[assignment]
     """operator"""
+    Announce: _aio.UnaryUnaryMultiCallable[_service_pb2.AnnounceRequest, _service_pb2.AnnounceReply]  # type: ignore[assignment]
+    """operator: remind, extend, end, cancel"""
 
 class BoardServicer(metaclass=_abc_1.ABCMeta):
+    """Every call but Enrol carries a pass in the metadata "cefed-pass-bin" (messages.proto, Pass)."""
+
     @_abc_1.abstractmethod
     def ListRounds(
         self,
@@ -121,12 +137,27 @@ class BoardServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_service_pb2.SealedPost], _abc.AsyncIterator[_service_pb2.SealedPost]]: ...
 
     @_abc_1.abstractmethod
-    def Close(
+    def Members(
         self,
-        request: _service_pb2.CloseRequest,
+        request: _service_pb2.MembersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_service_pb2.CloseReply, _abc.Awaitable[_service_pb2.CloseReply]]:
-        """operator, before the deadline"""
+    ) -> _typing.Union[_service_pb2.MembersReply, _abc.Awaitable[_service_pb2.MembersReply]]:
+        """trustees: who is behind the roster"""
+
+    @_abc_1.abstractmethod
+    def PostPeer(
+        self,
+        request: _service_pb2.PostPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.PostPeerReply, _abc.Awaitable[_service_pb2.PostPeerReply]]:
+        """trustees: ledger questions, answers"""
+
+    @_abc_1.abstractmethod
+    def ReadPeers(
+        self,
+        request: _service_pb2.ReadPeersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ReadPeersReply, _abc.Awaitable[_service_pb2.ReadPeersReply]]: ...
 
     @_abc_1.abstractmethod
     def CreateRound(
@@ -136,4 +167,37 @@ class BoardServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_service_pb2.CreateRoundReply, _abc.Awaitable[_service_pb2.CreateRoundReply]]:
         """operator"""
 
+    @_abc_1.abstractmethod
+    def Announce(
+        self,
+        request: _service_pb2.AnnounceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.AnnounceReply, _abc.Awaitable[_service_pb2.AnnounceReply]]:
+        """operator: remind, extend, end, cancel"""
+
 def add_BoardServicer_to_server(servicer: BoardServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class AdmissionStub:
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> AdmissionAsyncStub: ...
+    Enrol: _grpc.UnaryUnaryMultiCallable[_service_pb2.EnrolRequest, _service_pb2.EnrolReply]
+    """may be repeated until it is decided"""
+
+@_typing.type_check_only
+class AdmissionAsyncStub(AdmissionStub):
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Enrol: _aio.UnaryUnaryMultiCallable[_service_pb2.EnrolRequest, _service_pb2.EnrolReply]  # type: ignore[assignment]
+    """may be repeated until it is decided"""
+
+class AdmissionServicer(metaclass=_abc_1.ABCMeta):
+    @_abc_1.abstractmethod
+    def Enrol(
+        self,
+        request: _service_pb2.EnrolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.EnrolReply, _abc.Awaitable[_service_pb2.EnrolReply]]:
+        """may be repeated until it is decided"""
+
+def add_AdmissionServicer_to_server(servicer: AdmissionServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
