@@ -1,20 +1,22 @@
 """Closing a round: the list of what is counted, certified by q trustees before anything is opened.
 
-The coordinator proposes an inclusion list (:func:`propose`). Each trustee reads the contributions,
-checks every one itself (:func:`recompute`) and signs what it found (:func:`vote`), once a round.
-With ``2q - n >= t`` no two different statements of a round can both reach q votes unless t trustees
-are corrupt. SPEC.md section 3.
+What is counted is not the coordinator's to choose: it follows from the log by one rule
+(:func:`select`), which coordinator, trustees and verifiers run alike. The coordinator proposes the
+list (:func:`propose`). Each trustee reads the contributions, finds the list itself
+(:func:`recompute`) and signs it (:func:`vote`), once a round. With ``2q - n >= t`` no two different
+statements of a round can both reach q votes unless t trustees are corrupt. SPEC.md section 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from protocols.aggregate import Aggregates, aggregate
 from protocols.ceremony import Ceremony
-from protocols.contribution import Contribution, SeenCiphertexts, read, verify_proof
-from protocols.errors import PlanError, PolicyRefusal, TranscriptBroken
+from protocols.contribution import Contribution, ciphertext_marks, peek, read, verify_proof
+from protocols.errors import PlanError, PolicyRefusal, ProtocolError, TranscriptBroken
 from protocols.hashing import domain_hash
 from protocols.layout import Layout
 from protocols.paillier import encryptor_for
@@ -91,44 +93,135 @@ def read_proposal(payload: bytes, plan: Plan) -> Proposal:
     return Proposal(included, message.transcript_head)
 
 
+class Logged(Protocol):
+    """What the inclusion rule asks of a logged contribution."""
+
+    @property
+    def member(self) -> VerifyKey: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def hash(self) -> bytes: ...
+
+
+L = TypeVar("L", bound=Logged)
+
+Marks = Sequence[bytes]
+"""A digest of each ciphertext: :func:`protocols.contribution.ciphertext_marks`."""
+
+
+def select(logged: Sequence[L], marks: Callable[[L], Marks | None]) -> list[L]:
+    """The contributions that are counted, in the log's order: the inclusion rule.
+
+    Of each member the highest version whose form and proof hold; among these, one that repeats a
+    ciphertext of an earlier one is left out. Nobody can have another member's contribution left out
+    by copying it: a copy is bound to its signer by no valid proof, and so is no candidate.
+
+    :param logged: every logged contribution, in the log's order.
+    :param marks: the marks of a contribution that holds, None for one that does not; asked only
+        where the answer matters.
+    """
+    counted: dict[bytes, tuple[int, L, Marks]] = {}
+    # The sort is stable: of one member's equal versions the first in the log is asked first.
+    for place, item in sorted(enumerate(logged), key=lambda pair: -pair[1].version):
+        if item.member.raw in counted:
+            continue
+        found = marks(item)
+        if found is not None:
+            counted[item.member.raw] = (place, item, found)
+    seen: set[bytes] = set()
+    selected = []
+    for _, item, found in sorted(counted.values(), key=lambda entry: entry[0]):
+        if len(set(found)) == len(found) and seen.isdisjoint(found):
+            seen.update(found)
+            selected.append(item)
+    return selected
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the log of a round comes to.
+
+    ``included``: hashes of the counted contributions, ascending. ``members``: who signed them, in
+    the log's order. ``left_out``: for each other logged contribution, why it is not counted.
+    """
+
+    included: tuple[bytes, ...]
+    members: tuple[VerifyKey, ...]
+    aggregates: Aggregates
+    left_out: Mapping[bytes, str]
+
+
 def recompute(
     plan: Plan,
     layout: Layout,
     roster: Roster,
     ceremony: Ceremony,
-    contributions: Iterable[bytes],
-    included: tuple[bytes, ...],
-) -> tuple[Aggregates, list[VerifyKey]]:
-    """Check every listed contribution from its signed bytes and multiply them.
+    contributions: Sequence[bytes],
+) -> Counted:
+    """Check the logged contributions from their signed bytes and multiply those that count.
 
     Run by each trustee and by every verifier. The expensive part of a round: about 0.35 ms a
-    ciphertext at 3072 bits. Contributions are taken one at a time and not kept.
+    ciphertext at 3072 bits. One parsed contribution is held at a time.
 
-    :param contributions: signed bytes in the log's order; what is not listed is passed over.
-    :returns: the aggregates, and the members that are counted.
-    :raises ProtocolError: a listed contribution is missing, or the first defect found in one.
+    :param contributions: every logged contribution's signed bytes, in the log's order.
     """
     key = ceremony.key.public
-    seen = SeenCiphertexts()
-    missing = set(included)
-    members: list[VerifyKey] = []
+    encryptor = encryptor_for(key)
+    left_out: dict[bytes, str] = {}
+    logged: list[_Candidate] = []
+    for data in contributions:
+        try:
+            arrived, _ = peek(data, plan, layout, roster, key)
+            logged.append(_Candidate(arrived.member, arrived.version, arrived.hash, data))
+        except ProtocolError as error:
+            left_out[statement_hash(data)] = str(error)
 
-    def checked() -> Iterator[Contribution]:
-        for data in contributions:
-            digest = statement_hash(data)
-            if digest not in missing:
-                continue
-            missing.remove(digest)
-            contribution = read(data, plan, layout, roster, key)
-            seen.add(contribution)
-            verify_proof(contribution, encryptor_for(key))
-            members.append(contribution.member)
-            yield contribution
+    def marks(candidate: _Candidate) -> Marks | None:
+        try:
+            found = read(candidate.data, plan, layout, roster, key)
+            verify_proof(found, encryptor)
+        except ProtocolError as error:
+            left_out[candidate.hash] = str(error)
+            return None
+        return ciphertext_marks(found)
 
-    aggregates = aggregate(layout, key, checked())
-    if missing:
-        raise TranscriptBroken(f"{len(missing)} listed contributions are not in the transcript")
-    return aggregates, members
+    selected = select(logged, marks)
+    chosen = {item.hash for item in selected}
+    heads = {item.member.raw: item.version for item in selected}
+    for item in logged:
+        if item.hash not in chosen:
+            superseded = heads.get(item.member.raw, 0) >= item.version
+            reason = "superseded by a later version" if superseded else "repeats a ciphertext"
+            left_out.setdefault(item.hash, reason)
+
+    def parsed() -> Iterator[Contribution]:
+        for item in selected:
+            yield read(item.data, plan, layout, roster, key)
+
+    return Counted(
+        included=tuple(sorted(chosen)),
+        members=tuple(item.member for item in selected),
+        aggregates=aggregate(layout, key, parsed()),
+        left_out=left_out,
+    )
+
+
+def check_proposal(proposal: Proposal, counted: Counted) -> None:
+    """Refuse a close list that is not what the log comes to.
+
+    :raises TranscriptBroken: naming the first contribution that is listed or missing wrongly.
+    """
+    listed, found = set(proposal.included), set(counted.included)
+    for extra in sorted(listed - found):
+        reason = counted.left_out.get(extra, "it is not in the log")
+        raise TranscriptBroken(f"contribution {extra.hex()[:16]} is listed and cannot be: {reason}")
+    if missing := sorted(found - listed):
+        raise TranscriptBroken(
+            f"contribution {missing[0].hex()[:16]} was logged, and so acknowledged, but not counted"
+        )
 
 
 def check_cohort_size(plan: Plan, members: int) -> str | None:
@@ -162,3 +255,13 @@ def tally(votes: Iterable[bytes], plan: Plan, ceremony: Ceremony) -> ClosingStat
     if statement.plan_hash != plan.hash:
         raise PolicyRefusal("the closing statement belongs to another plan")
     return statement
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A contribution of good form whose proof has not been looked at."""
+
+    member: VerifyKey
+    version: int
+    hash: bytes
+    data: bytes

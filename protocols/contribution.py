@@ -15,8 +15,6 @@ from gmpy2 import mpz
 
 from protocols import knowledge
 from protocols.errors import (
-    ContributionRefused,
-    InvalidCiphertext,
     InvalidProof,
     MalformedMessage,
     PlanError,
@@ -34,6 +32,19 @@ from protocols.wire.codec import decode, encode, encode_fixed, encode_uint
 KIND = "contribution"
 ENVELOPE_BYTES = 1024
 """Room for everything around the ciphertexts that is not the proof."""
+
+
+MAX_VERSION = 16
+"""A member may correct its contribution while the round is open, this often at most."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A contribution whose envelope was checked; nothing is known about its ciphertexts yet."""
+
+    member: VerifyKey
+    version: int
+    hash: bytes
 
 
 @dataclass(frozen=True)
@@ -100,37 +111,54 @@ def assemble(
     return signer.sign(KIND, encode(message))
 
 
-def read(data: bytes, plan: Plan, layout: Layout, roster: Roster, key: PublicKey) -> Contribution:
-    """Check everything about a contribution but its proof; cheap enough to do on arrival.
+def peek(
+    data: bytes, plan: Plan, layout: Layout, roster: Roster, key: PublicKey
+) -> tuple[Arrived, pb.Contribution]:
+    """The checks on arrival: size before parsing, signature, roster, plan, version, length.
 
-    Size before parsing, signature, roster, plan hash, number and range of the ciphertexts. That the
-    ciphertexts were not seen before is :class:`SeenCiphertexts`'s business.
+    Costs a hash of the bytes and a signature. The ciphertexts and the proof are not looked at.
 
     :raises ProtocolError: a subclass that names the defect.
     """
-    count = len(layout.labels)
-    expected = count * key.ciphertext_bytes
-    limit = expected + key.ciphertext_bytes + key.modulus_bytes + ENVELOPE_BYTES
+    expected = len(layout.labels) * key.ciphertext_bytes
+    limit = max_bytes(layout, key)
     statement = open_signed(data, KIND, limit)
     roster.member(statement.signer)
     message = decode(pb.Contribution, statement.payload, limit)
     if message.plan_hash != plan.hash:
         raise PlanError("the contribution was made for another plan")
-    if message.version < 1:
-        raise MalformedMessage("contribution: versions count from 1")
+    if not 1 <= message.version <= MAX_VERSION:
+        raise MalformedMessage(f"contribution: versions count from 1 to {MAX_VERSION}")
     if len(message.ciphertexts) != expected:
         raise MalformedMessage(
             f"contribution: {len(message.ciphertexts)} bytes of ciphertext, {expected} needed"
         )
+    return Arrived(statement.signer, message.version, statement.hash), message
+
+
+def max_bytes(layout: Layout, key: PublicKey) -> int:
+    """The largest signed contribution to a plan that is looked at."""
+    ciphertexts = (len(layout.labels) + 1) * key.ciphertext_bytes
+    return ciphertexts + key.modulus_bytes + ENVELOPE_BYTES
+
+
+def read(data: bytes, plan: Plan, layout: Layout, roster: Roster, key: PublicKey) -> Contribution:
+    """Check everything about a contribution but its proof.
+
+    That the ciphertexts were not seen before is :func:`protocols.closing.select`'s business.
+
+    :raises ProtocolError: a subclass that names the defect.
+    """
+    arrived, message = peek(data, plan, layout, roster, key)
     size = key.ciphertext_bytes
     ciphertexts = tuple(
         mpz(int.from_bytes(message.ciphertexts[i * size : (i + 1) * size], "big"))
-        for i in range(count)
+        for i in range(len(layout.labels))
     )
     key.check_ciphertexts(ciphertexts)
     return Contribution(
-        member=statement.signer,
-        version=message.version,
+        member=arrived.member,
+        version=arrived.version,
         ciphertexts=ciphertexts,
         proof=KnowledgeProof.from_message(message.proof, key),
         plan_hash=message.plan_hash,
@@ -155,34 +183,9 @@ def proof_context(plan_hash: bytes, member: VerifyKey, version: int) -> bytes:
     return domain_hash("cefed/proof-context/v1", plan_hash, member.raw, encode_uint(version))
 
 
-class SeenCiphertexts:
-    """Refuses a ciphertext or a member that was accepted before in the same round.
-
-    Kept by whoever collects or recomputes: coordinator, trustee, verifier.
-    """
-
-    def __init__(self) -> None:
-        self._ciphertexts: set[bytes] = set()
-        self._members: set[bytes] = set()
-
-    def check_new(self, contribution: Contribution) -> None:
-        """Raise for a second contribution of a member, or for any repeated ciphertext."""
-        if contribution.member.raw in self._members:
-            raise ContributionRefused(
-                f"{contribution.member.fingerprint} has already contributed to this round"
-            )
-        digests = [_digest(ciphertext) for ciphertext in contribution.ciphertexts]
-        if len(set(digests)) != len(digests) or not self._ciphertexts.isdisjoint(digests):
-            raise InvalidCiphertext(
-                f"contribution of {contribution.member.fingerprint} repeats a ciphertext"
-            )
-
-    def add(self, contribution: Contribution) -> None:
-        """Check and remember ``contribution``."""
-        self.check_new(contribution)
-        self._members.add(contribution.member.raw)
-        self._ciphertexts.update(_digest(ciphertext) for ciphertext in contribution.ciphertexts)
-
-
-def _digest(ciphertext: int) -> bytes:
-    return domain_hash("cefed/ciphertext/v1", encode_uint(int(ciphertext)))[:16]
+def ciphertext_marks(contribution: Contribution) -> tuple[bytes, ...]:
+    """Sixteen bytes that stand for each ciphertext, by which a copy is recognised."""
+    return tuple(
+        domain_hash("cefed/ciphertext/v1", encode_uint(int(c)))[:16]
+        for c in contribution.ciphertexts
+    )

@@ -11,16 +11,17 @@ from functools import cached_property
 
 from protocols import certificate as certificates
 from protocols import closing
-from protocols.aggregate import Aggregates
 from protocols.ceremony import Ceremony
 from protocols.certificate import BandCertificate
 from protocols.closing import ClosingStatement
 from protocols.errors import InvalidSignature, TranscriptBroken
 from protocols.layout import Layout
+from protocols.notices import KINDS as NOTICE_KINDS
+from protocols.notices import Notices
 from protocols.plan import Plan
 from protocols.release import Release
 from protocols.roster import Roster
-from protocols.signing import Statement, VerifyKey, open_signed
+from protocols.signing import Statement, open_signed
 
 
 @dataclass
@@ -79,15 +80,17 @@ class Evidence:
         return closing.read_proposal(statement.payload, self.plan)
 
     @cached_property
-    def recomputed(self) -> tuple[Aggregates, list[VerifyKey]]:
+    def counted(self) -> closing.Counted:
+        """What the log comes to by the inclusion rule."""
         return closing.recompute(
-            self.plan,
-            self.layout,
-            self.roster,
-            self.ceremony,
-            self.payloads("contribution"),
-            self.proposal.included,
+            self.plan, self.layout, self.roster, self.ceremony, self.payloads("contribution")
         )
+
+    @cached_property
+    def notices(self) -> Notices:
+        """What the coordinator announced."""
+        found = [payload for kind, payload in self.entries if kind in NOTICE_KINDS]
+        return Notices.read(found, self.plan, self.plan_statement.signer)
 
     @cached_property
     def statement(self) -> ClosingStatement:

@@ -13,11 +13,10 @@ from enum import StrEnum
 from itertools import takewhile
 
 from protocols import certificate as certificates
-from protocols import closing, release
+from protocols import closing, notices, release
 from protocols.errors import InvalidSignature, PlanError, ProtocolError, TranscriptBroken
 from protocols.evidence import Evidence
 from protocols.quorum import agreed, open_vote
-from protocols.signing import statement_hash
 from protocols.transcript import replay
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode
@@ -31,6 +30,11 @@ CALLER_DUTIES = (
 
 SINGLE_KINDS = ("plan", "close", "release")
 """Kinds that appear exactly once in the transcript of a finished round."""
+
+_ORDER = ("plan", "rehearsal", "contribution", "close", "closing", "certificate", "sums", "release")
+_STAGES = {kind: stage for stage, kind in enumerate((*_ORDER, "endorsement"))}
+_COLLECTED = frozenset({"rehearsal", "roster", "contribution", "reminder", "deadline"})
+_ANYTIME = frozenset({"roster", "refusal"}) | notices.KINDS
 
 
 class Outcome(StrEnum):
@@ -127,17 +131,32 @@ def _transcript_complete(e: Evidence) -> None:
     """Kinds known, single ones single, and in an order that a round can have."""
     for kind in SINGLE_KINDS:
         e.single(kind)
-    order = ("plan", "contribution", "close", "closing", "certificate", "sums", "release")
-    rank = {kind: position for position, kind in enumerate((*order, "endorsement"))}
     last = 0
     for position, (kind, _) in enumerate(e.entries):
-        if kind not in rank:
+        if kind not in _STAGES and kind not in _ANYTIME:
             raise TranscriptBroken(f"entry {position} is of unknown kind {kind[:40]!r}")
-        # Votes of slow trustees may arrive during the next step, but nothing precedes the plan,
-        # and no contribution follows the inclusion list.
-        if (kind == "plan") != (position == 0) or (kind == "contribution" and last > 1):
+        # Votes of slow trustees may arrive during the next step, but nothing precedes the plan, the
+        # rehearsal follows it at once, and nothing that is collected comes after the closing.
+        misplaced = (kind == "plan") != (position == 0) or (kind == "rehearsal" and position != 1)
+        if misplaced or (kind in _COLLECTED and last > _STAGES["contribution"]):
             raise TranscriptBroken(f"entry {position}: a {kind} statement has no place here")
-        last = max(last, rank[kind])
+        last = max(last, _STAGES.get(kind, 0))
+
+
+def _roster_countersigned(e: Evidence) -> None:
+    """Enough trustees had seen the members' certificates before the first contribution came."""
+    before = takewhile(lambda entry: entry[0] != "contribution", e.entries)
+    votes = [payload for kind, payload in before if kind == "roster"]
+    notices.roster_tally(votes, e.plan, e.ceremony)
+
+
+def _announcements(e: Evidence) -> None:
+    if e.notices.cancelled is not None:
+        raise TranscriptBroken(f"the round was cancelled: {e.notices.cancelled}")
+    for payload in e.payloads("rehearsal"):
+        notices.read_rehearsal(payload, e.plan, e.plan_statement.signer)
+    for payload in e.payloads("refusal"):
+        notices.read_refusal(open_vote(payload, "refusal", e.ceremony)[1], e.plan)
 
 
 def _plan_signed(e: Evidence) -> None:
@@ -162,7 +181,11 @@ def _roster(e: Evidence) -> None:
 
 
 def _contributions(e: Evidence) -> None:
-    _ = e.recomputed
+    """Whatever is listed can be counted; whether all that counts is listed is another condition."""
+    for listed in e.proposal.included:
+        if listed not in e.counted.included:
+            reason = e.counted.left_out.get(listed, "it is not in the log")
+            raise TranscriptBroken(f"contribution {listed.hex()[:16]} is listed: {reason}")
 
 
 def _closing_quorum(e: Evidence) -> None:
@@ -178,13 +201,11 @@ def _transcript_head(e: Evidence) -> None:
 def _closing_list(e: Evidence) -> None:
     if e.statement.included != e.proposal.included:
         raise TranscriptBroken("the closing statement lists other contributions than were closed")
-    logged = sorted(statement_hash(data) for data in e.payloads("contribution"))
-    if list(e.proposal.included) != logged:
-        raise TranscriptBroken("a contribution was logged, and so acknowledged, but not counted")
+    closing.check_proposal(e.proposal, e.counted)
 
 
 def _aggregates(e: Evidence) -> None:
-    if e.statement.aggregates_hash != e.recomputed[0].hash:
+    if e.statement.aggregates_hash != e.counted.aggregates.hash:
         raise TranscriptBroken("the closing statement is over other aggregates")
 
 
@@ -196,7 +217,7 @@ def _certificate_quorum(e: Evidence) -> None:
 
 
 def _minimum_cohort(e: Evidence) -> None:
-    small = closing.check_cohort_size(e.plan, len(e.recomputed[1]))
+    small = closing.check_cohort_size(e.plan, len(e.counted.members))
     if small and not e.certificate.withheld:
         raise TranscriptBroken(f"{small}, and yet the cohort is published")
 
@@ -210,7 +231,7 @@ def _release_signed(e: Evidence) -> None:
 
 def _openings(e: Evidence) -> None:
     labels = certificates.sum_labels(e.plan, e.layout, e.certificate)
-    release.check_openings(e.release.openings, labels, e.recomputed[0])
+    release.check_openings(e.release.openings, labels, e.counted.aggregates)
 
 
 def _document(e: Evidence) -> None:
@@ -250,8 +271,20 @@ _CONDITIONS: tuple[_C, ...] = (
     ),
     ("roster", "the roster is the one that the plan names", ("plan-signed",), _roster),
     (
+        "roster-countersigned",
+        "enough trustees countersigned the roster before anything was contributed",
+        ("plan-signed", "roster"),
+        _roster_countersigned,
+    ),
+    (
+        "announcements",
+        "what was announced is signed for this plan, and the round was not cancelled",
+        ("plan-signed",),
+        _announcements,
+    ),
+    (
         "contributions",
-        "every counted contribution is signed by a member, well formed, new and proven",
+        "every counted contribution is its member's last valid one, signed, new and proven",
         ("plan-signed", "roster"),
         _contributions,
     ),
@@ -269,8 +302,8 @@ _CONDITIONS: tuple[_C, ...] = (
     ),
     (
         "closing-list",
-        "every logged contribution is counted, by coordinator and trustees alike",
-        ("closing-quorum",),
+        "each member's last valid contribution is counted, by coordinator and trustees alike",
+        ("contributions", "closing-quorum"),
         _closing_list,
     ),
     (

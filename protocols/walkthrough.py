@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from protocols import ceremony as ceremonies
 from protocols import certificate as certificates
-from protocols import closing, contribution, opening, release
+from protocols import closing, contribution, notices, opening, release
 from protocols.aggregate import Aggregates
 from protocols.bins import log_edges
 from protocols.ceremony import Ceremony, Trustee
@@ -116,19 +116,24 @@ def run_round(
     transcript = Transcript(plan.round_id)
     transcript.append("plan", cast.coordinator.sign("plan", plan.to_bytes()))
 
-    say(f"2. Contributions: each member encrypts {len(layout.labels)} packed plaintexts, once.")
+    say("2. Roster: each trustee has seen the members' certificates and countersigns.")
+    for trustee_key in cast.trustees:
+        transcript.append("roster", notices.roster_vote(plan, roster, trustee_key))
+    notices.roster_tally(transcript.of_kind("roster"), plan, ceremony)
+
+    say(f"3. Contributions: each member encrypts {len(layout.labels)} packed plaintexts, once.")
     encryptor = Encryptor(public, randbits=randbits)
     for key, own in zip(cast.members, measures, strict=True):
         data = contribution.build(plan, layout, own, key, encryptor, randbits=randbits)
         transcript.append("contribution", data)
 
-    say("3. Closing: every trustee checks every contribution and multiplies them itself.")
+    say("4. Closing: every trustee checks every contribution and multiplies them itself.")
     arrived = list(transcript.of_kind("contribution"))
-    included = tuple(sorted(statement_hash(data) for data in arrived))
-    close = closing.propose(plan, included, transcript.head, cast.coordinator)
+    counted = closing.recompute(plan, layout, roster, ceremony, arrived)
+    close = closing.propose(plan, counted.included, transcript.head, cast.coordinator)
     transcript.append("close", close)
-    aggregates, counted = closing.recompute(plan, layout, roster, ceremony, arrived, included)
-    own_view = closing.ClosingStatement(plan.hash, included, aggregates.hash)
+    aggregates = counted.aggregates
+    own_view = closing.ClosingStatement(plan.hash, counted.included, aggregates.hash)
     for trustee_key in cast.trustees:
         transcript.append("closing", closing.vote(own_view, bytes(32), trustee_key))
     statement = closing.tally(transcript.of_kind("closing"), plan, ceremony)
@@ -155,15 +160,15 @@ def run_round(
         return plaintexts(opening.open_all(ceremony, aggregates, labels, sets))
 
     def certify() -> BandCertificate:
-        reason = closing.check_cohort_size(plan, len(counted))
+        reason = closing.check_cohort_size(plan, len(counted.members))
         if reason:
-            say(f"4. Withheld: {reason}. Nothing is opened.")
-            return certificates.withhold(plan, statement.hash, len(included), reason)
-        say("4. Counts: among themselves, trustees open how many members are in each bin.")
+            say(f"5. Withheld: {reason}. Nothing is opened.")
+            return certificates.withhold(plan, statement.hash, len(counted.members), reason)
+        say("5. Counts: among themselves, trustees open how many members are in each bin.")
         opened = open_together(opening.COUNTS, statement.hash, layout.count_labels())
-        counts = certificates.read_counts(plan, layout, opened, len(included))
+        counts = certificates.read_counts(plan, layout, opened, len(counted.members))
         say(f"   {len(counts.tentative)} tentative bands of at least {plan.policy.minimum_cohort}.")
-        say("5. Classes: they open size classes of each tentative band, and apply the policy.")
+        say("6. Classes: they open size classes of each tentative band, and apply the policy.")
         labels = certificates.class_labels(layout, counts)
         opened = open_together(opening.CLASSES, statement.hash, labels)
         classes = certificates.read_classes(layout, counts, opened)
@@ -174,7 +179,7 @@ def run_round(
         transcript.append("certificate", trustee_key.sign("certificate", proposed.to_bytes()))
     certificate = certificates.tally(transcript.of_kind("certificate"), plan, ceremony)
 
-    say("6. Sums: with three signatures under the bands, shares go to the coordinator.")
+    say("7. Sums: with three signatures under the bands, shares go to the coordinator.")
     labels = certificates.sum_labels(plan, layout, certificate)
     sets = []
     for index in (1, 3):
@@ -188,7 +193,7 @@ def run_round(
     payload = release.build(plan, layout, certificate, openings, public.modulus_bytes)
     entry = transcript.append("release", cast.coordinator.sign("release", payload))
 
-    say("7. Endorsement: trustees check every opening and figure, and sign the release.")
+    say("8. Endorsement: trustees check every opening and figure, and sign the release.")
     result = Release.from_bytes(payload, public.modulus_bytes)
     release.check(result, plan, layout, certificate, aggregates)
     for trustee_key in cast.trustees:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from protocols import closing, contribution, release
+from protocols import closing, contribution, notices, release
 from protocols.bands import BinRange
 from protocols.certificate import BandCertificate, RankingResult
 from protocols.closing import ClosingStatement
@@ -75,10 +75,18 @@ class Bundle:
     def statement(self) -> ClosingStatement:
         return closing.tally(self.of_kind("closing"), self.played.plan, self.cast.ceremony)
 
-    def close_again(self, contributions: list[bytes], statement: ClosingStatement | None) -> None:
-        """Post another list, and votes of all trustees for ``statement`` if one is given."""
+    def close_again(
+        self,
+        contributions: list[bytes],
+        statement: ClosingStatement | None,
+        listed: list[bytes] | None = None,
+    ) -> None:
+        """Log other contributions, post a list, and all trustees' votes for ``statement`` if any.
+
+        :param listed: what the list names, by default all of them.
+        """
         self.replace("contribution", contributions)
-        hashes = [statement_hash(data) for data in contributions]
+        hashes = [statement_hash(data) for data in (contributions if listed is None else listed)]
         self.replace("close", [self._close(hashes)])
         if statement is not None:
             votes = [closing.vote(statement, bytes(32), key) for key in self.cast.trustees]
@@ -170,6 +178,52 @@ def member_twice(b: Bundle) -> None:
         played.plan, played.layout, measures, b.cast.members[0], encryptor, version=2
     )
     _close_with(b, [*b.of_kind("contribution")[1:], second, b.of_kind("contribution")[0]])
+
+
+def uncounted_contribution(b: Bundle) -> None:
+    """A contribution stays in the log, where it was acknowledged, and is not counted."""
+    _close_with(b, b.of_kind("contribution"), listed=b.of_kind("contribution")[1:])
+
+
+def superseded_contribution(b: Bundle) -> None:
+    """An enterprise corrected its contribution, and the earlier version is counted."""
+    played = b.played
+    measures = {m.name: max(1, m.minimum) for m in played.plan.measures}
+    encryptor = encryptor_for(b.cast.ceremony.key.public)
+    second = contribution.build(
+        played.plan, played.layout, measures, b.cast.members[0], encryptor, version=2
+    )
+    before = b.of_kind("contribution")
+    _close_with(b, [*before, second], listed=before)
+
+
+def two_roster_votes(b: Bundle) -> None:
+    """Two trustees saw the members' certificates, where three must."""
+    b.replace("roster", b.of_kind("roster")[:2])
+
+
+def late_roster_votes(b: Bundle) -> None:
+    """The trustees countersigned the roster only when the contributions had come."""
+    votes = [entry for entry in b.entries if entry[0] == "roster"]
+    kept = [entry for entry in b.entries if entry[0] != "roster"]
+    close = next(i for i, (kind, _) in enumerate(kept) if kind == "close")
+    b.entries = [*kept[:close], *votes, *kept[close:]]
+
+
+def cancelled_round(b: Bundle) -> None:
+    """The coordinator cancelled the round and published it all the same."""
+    plan = b.played.plan
+    data = notices.make_cancellation(plan, plan.opens_at, "wrong bins", b.cast.coordinator)
+    b.entries.append((notices.CANCELLATION, data))
+
+
+def foreign_deadline(b: Bundle) -> None:
+    """A trustee moved the deadline."""
+    plan = b.played.plan
+    data = notices.make_deadline(
+        plan, plan.opens_at, plan.deadline + 60, "more time", b.cast.trustees[0]
+    )
+    b.entries.insert(b.first("contribution"), (notices.DEADLINE, data))
 
 
 def copied_ciphertexts(b: Bundle) -> None:
@@ -298,6 +352,12 @@ TAMPERINGS: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "dropped-contribution": (dropped_contribution, "closing-list"),
     "sybil-contribution": (sybil_contribution, "contributions"),
     "member-twice": (member_twice, "contributions"),
+    "uncounted-contribution": (uncounted_contribution, "closing-list"),
+    "superseded-contribution": (superseded_contribution, "contributions"),
+    "two-roster-votes": (two_roster_votes, "roster-countersigned"),
+    "late-roster-votes": (late_roster_votes, "roster-countersigned"),
+    "cancelled-round": (cancelled_round, "announcements"),
+    "foreign-deadline": (foreign_deadline, "announcements"),
     "copied-ciphertexts": (copied_ciphertexts, "contributions"),
     "two-closing-votes": (two_closing_votes, "closing-quorum"),
     "repeated-closing-votes": (repeated_closing_votes, "closing-quorum"),
@@ -316,11 +376,12 @@ TAMPERINGS: dict[str, tuple[Callable[[Bundle], None], str]] = {
 }
 
 
-def _close_with(b: Bundle, contributions: list[bytes]) -> None:
-    """Close over ``contributions`` with the votes of all trustees for that list."""
-    included = tuple(sorted(statement_hash(data) for data in contributions))
+def _close_with(b: Bundle, contributions: list[bytes], listed: list[bytes] | None = None) -> None:
+    """Log ``contributions`` and close over those ``listed`` with the votes of all trustees."""
+    counted = contributions if listed is None else listed
+    included = tuple(sorted(statement_hash(data) for data in counted))
     statement = dataclasses.replace(b.statement(), included=included)
-    b.close_again(contributions, statement)
+    b.close_again(contributions, statement, counted)
     members = len(included)
     certificate = dataclasses.replace(
         b.played.certificate, statement_hash=statement.hash, members=members

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,6 @@ import protocols.errors
 from protocols import closing, contribution
 from protocols.bins import bin_of
 from protocols.ceremony import Ceremony
-from protocols.contribution import SeenCiphertexts
 from protocols.encoding import size_class, to_integer
 from protocols.knowledge import KnowledgeProof, verify
 from protocols.layout import Layout
@@ -24,7 +24,7 @@ from protocols.paillier import PublicKey, encryptor_for
 from protocols.plan import Plan, Policy
 from protocols.policy import check_cell
 from protocols.roster import Roster
-from protocols.signing import SigningKey, open_signed
+from protocols.signing import SigningKey, VerifyKey, open_signed
 from protocols.threshold import DecryptionShare, verify_share
 from protocols.transcript import replay
 from protocols.verification import Report, verify_round
@@ -53,6 +53,16 @@ def layout() -> Layout:
 
 def roster() -> Roster:
     return Roster.from_bytes(bytes.fromhex(ROUND["roster"]))
+
+
+@dataclass(frozen=True)
+class LoggedItem:
+    """A contribution as the inclusion rule sees it."""
+
+    member: VerifyKey
+    version: int
+    hash: bytes
+    marks: tuple[bytes, ...] | None
 
 
 def verify_entries(entries: list[tuple[str, bytes]]) -> Report:
@@ -85,6 +95,21 @@ def test_rounding_classes_bins_and_packing() -> None:
     held = POSITIVE["packing"]
     packing = Packing(tuple(held["bounds"]), held["participants"], held["capacity_bits"])
     assert packing.pack(held["values"]) == tuple(int(p) for p in held["plaintexts"])
+
+
+def test_what_a_log_comes_to() -> None:
+    for case in POSITIVE["selection"]:
+        log = [
+            LoggedItem(
+                VerifyKey(bytes([item["member"]]) * 32),
+                item["version"],
+                bytes([place]) * 32,
+                None if item["marks"] is None else tuple(m.encode() for m in item["marks"]),
+            )
+            for place, item in enumerate(case["log"])
+        ]
+        selected = closing.select(log, lambda item: item.marks)
+        assert [item.hash[0] for item in selected] == case["counted"], case["name"]
 
 
 def test_paillier_base_and_ciphertexts() -> None:
@@ -153,10 +178,8 @@ def check_sums(inputs: Vector) -> None:
 
 def check_contribution(inputs: Vector) -> None:
     """What a coordinator, trustee and verifier do with a contribution."""
-    key, seen = ceremony().key.public, SeenCiphertexts()
-    for data in (*inputs["earlier"], inputs["contribution"]):
-        held = contribution.read(bytes.fromhex(data), plan(), layout(), roster(), key)
-        seen.add(held)
+    key, data = ceremony().key.public, bytes.fromhex(inputs["contribution"])
+    held = contribution.read(data, plan(), layout(), roster(), key)
     contribution.verify_proof(held, encryptor_for(key))
 
 
