@@ -2,7 +2,7 @@
 
 Every condition is evaluated and every failure reported; a condition whose inputs failed is reported
 as not evaluated, never as passed. Verification needs no key and no network. What it cannot know is
-left to the caller and listed in :data:`CALLER_DUTIES`. SPEC.md section 8.
+left to the caller and listed in :data:`CALLER_DUTIES`. SPEC.md section 9.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from protocols.wire.codec import decode
 CALLER_DUTIES = (
     "compare the fingerprints of coordinator, dealer and trustees with those you know",
     "make sure that trustees and coordinator are different organisations",
-    "make sure that the roster's pseudonyms are real enterprises, by asking the operator",
+    "make sure that the roster's pseudonyms are real enterprises, by asking a trustee that countersigned",
     "compare the head of the transcript with that of somebody else, or with your own receipt",
 )
 
