@@ -24,7 +24,7 @@ from protocols.wire.codec import decode
 CALLER_DUTIES = (
     "compare the fingerprints of coordinator, dealer and trustees with those you know",
     "make sure that trustees and coordinator are different organisations",
-    "make sure that the roster's pseudonyms are real enterprises, by asking a trustee that countersigned",
+    "make sure that the pseudonyms are real enterprises: ask a trustee that countersigned",
     "compare the head of the transcript with that of somebody else, or with your own receipt",
 )
 
