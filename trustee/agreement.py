@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocols.ceremony import Ceremony
 from protocols.errors import KeyRefused, PolicyRefusal
@@ -15,19 +15,20 @@ class TrusteeLimits(Limits):
     """A trustee's own least terms.
 
     ``refused_cohorts``: cohorts it takes no part in, its own sector among them.
+    ``approve_by_hand``: a person looks at every roster before the trustee countersigns it.
+    ``known_enterprises``: registered ids of the only enterprises it accepts on a roster; None
+    accepts everybody whom the coordinator enrolled. It is the control against invented members.
     """
 
     refused_cohorts: tuple[str, ...] = ()
+    approve_by_hand: bool = field(default=False, kw_only=True)
+    known_enterprises: frozenset[str] | None = field(default=None, kw_only=True)
 
 
-def agree(
-    round_id: str,
-    description: Description,
-    ceremony: Ceremony,
-    coordinator: VerifyKey,
-    limits: TrusteeLimits,
+def read_own_terms(
+    round_id: str, description: Description, ceremony: Ceremony, coordinator: VerifyKey
 ) -> Terms:
-    """Check a round's description.
+    """Check that a round's description holds and uses the ceremony that this trustee accepted.
 
     :param ceremony: the one this trustee countersigned, from its own folder.
     :param coordinator: the key this trustee pinned.
@@ -39,10 +40,29 @@ def agree(
             raise KeyRefused("the round uses another ceremony than the one this trustee accepted")
         return ceremony
 
-    terms = read_terms(description, coordinator, round_id=round_id, read_ceremony=own_ceremony)
+    return read_terms(description, coordinator, round_id=round_id, read_ceremony=own_ceremony)
+
+
+def check_limits(terms: Terms, limits: TrusteeLimits) -> None:
+    """Hold a round against this trustee's own least terms.
+
+    :raises PolicyRefusal: with every reason against it.
+    """
     reasons = limits.reasons_against(terms.plan)
     if terms.plan.cohort in limits.refused_cohorts:
         reasons.append(f"this trustee takes no part in rounds of cohort {terms.plan.cohort}")
     if reasons:
         raise PolicyRefusal("; ".join(reasons))
+
+
+def agree(
+    round_id: str,
+    description: Description,
+    ceremony: Ceremony,
+    coordinator: VerifyKey,
+    limits: TrusteeLimits,
+) -> Terms:
+    """Both checks of a round's description. :raises ProtocolError: what does not hold."""
+    terms = read_own_terms(round_id, description, ceremony, coordinator)
+    check_limits(terms, limits)
     return terms

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import signal
-import threading
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from protocols.ceremony import MAX_BYTES
-from trustee import folder
+from protocols.service.credentials import new_passphrase
+from trustee import ceremonies, folder
 from trustee.agreement import TrusteeLimits
-from trustee.client import BoardClient
+from trustee.cli_records import ledger_app, roster_app, status
+from trustee.cli_serve import check, serve
+from trustee.errors import SettingsError
 from trustee.ledger import Ledger
-from trustee.service import Service
+from trustee.options import CREDENTIAL, AsJson, Folder, PassphraseFile, confirm, tell, unlock
 
 app = typer.Typer(no_args_is_help=True, help="A trustee: holds one share of a period's key.")
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The trustee's folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 @app.command()
@@ -35,18 +30,43 @@ def init(
     refuse_cohort: Annotated[
         list[str] | None, typer.Option(help="A cohort it takes no part in; may be repeated.")
     ] = None,
+    approve_by_hand: Annotated[
+        bool, typer.Option(help="A person approves every roster (cefed trustee roster).")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Leave the private keys unencrypted.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a trustee's folder: keys, identity.json for the dealer, limits, an empty ledger.
 
-    Example: cefed trustee init trustees/a --name "Industry association"
+    The private keys are encrypted under a passphrase: from --passphrase-file, from the systemd
+    credential trustee-passphrase, or typed twice.
+
+    Example: cefed trustee init trustees/a --name "Industry association" --passphrase-file pass
     """
-    limits = TrusteeLimits(minimum_cohort, dominance_percent, tuple(refuse_cohort or ()))
-    identity = folder.create(directory, name, limits)
+    if no_passphrase and passphrase_file is not None:
+        raise SettingsError("give --passphrase-file or --no-passphrase, not both")
+    secret = None if no_passphrase else new_passphrase(CREDENTIAL, passphrase_file)
+    if no_passphrase:
+        typer.echo(
+            f"WARNING: the private keys in {directory} are NOT encrypted. Whoever copies the "
+            "folder, a backup of it too, holds this trustee's share of the key",
+            err=True,
+        )
+    limits = TrusteeLimits(
+        minimum_cohort,
+        dominance_percent,
+        tuple(refuse_cohort or ()),
+        approve_by_hand=approve_by_hand,
+    )
+    identity = folder.create(directory, name, limits, secret)
     facts = {
         "identity": str(directory / folder.IDENTITY),
         "name": name,
         "fingerprint": identity.signing_key.fingerprint,
+        "encrypted": secret is not None,
     }
     tell(facts, f"{name} has the key {facts['fingerprint']}; send {facts['identity']}", as_json)
 
@@ -59,65 +79,88 @@ def accept(
     out: Annotated[
         Path | None, typer.Option(help="Where else to write the countersignature.")
     ] = None,
+    passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Check the ceremony and this trustee's share of the key, keep them, and countersign.
+
+    A trustee may hold keys of several periods; its ledger serves all of them. Start the service
+    anew afterwards.
 
     Example: cefed trustee accept trustees/a --ceremony c/ceremony.bin --share c/share-1.sealed
     --out c
     """
     record = folder.read_file(ceremony, MAX_BYTES)
     sealed = folder.read_file(share, MAX_BYTES)
-    accepted, me, signature = folder.accept(directory, record, sealed)
-    path = directory / folder.COUNTERSIGNATURE
+    keys = unlock(directory, passphrase_file)
+    accepted, path = ceremonies.accept(directory, keys, record, sealed)
     if out is not None:
-        path = out / f"countersignature-{me.index}.bin"
+        signature = folder.read_file(path, MAX_BYTES)
+        path = out / f"countersignature-{accepted.me.index}.bin"
         folder.write_file(path, signature)
+    held = accepted.ceremony
     facts = {
-        "index": me.index,
-        "period": accepted.period,
-        "key_id": accepted.key_id.hex(),
-        "dealer": accepted.dealer.fingerprint,
-        "trustees": len(accepted.trustees),
-        "threshold": accepted.key.threshold,
-        "quorum": accepted.closing_quorum,
+        "index": accepted.me.index,
+        "period": held.period,
+        "key_id": held.key_id.hex(),
+        "dealer": held.dealer.fingerprint,
+        "trustees": len(held.trustees),
+        "threshold": held.key.threshold,
+        "quorum": held.closing_quorum,
         "countersignature": str(path),
     }
     tell(
         facts,
-        f"share {me.index} of {facts['trustees']} checked and countersigned: any "
-        f"{facts['threshold']} open, {facts['quorum']} close; period {accepted.period}, dealer "
-        f"{facts['dealer']}. Send {path} to the coordinator",
+        f"share {accepted.me.index} of {facts['trustees']} checked and countersigned: any "
+        f"{facts['threshold']} open, {facts['quorum']} close; period {held.period}, dealer "
+        f"{facts['dealer']}. Send {path} to the dealer and the coordinator",
         as_json,
     )
 
 
 @app.command()
-def serve(
+def forget(
     directory: Folder,
-    coordinator: Annotated[str, typer.Option(help="HOST:PORT of the coordinator.")],
-    coordinator_key: Annotated[str, typer.Option(help="Its public key, 64 hex digits.")],
-    log: Annotated[Path | None, typer.Option(help="Log file; stderr by default.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="How the key id begins, if there are several.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Take part in every round at a coordinator until stopped (Ctrl-C or SIGTERM).
+    """Destroy this trustee's share of a period's key after its last opening, and attest it.
 
-    Example: cefed trustee serve trustees/a --coordinator 127.0.0.1:7443 --coordinator-key 3f..
+    Nothing sent under that key can be opened any more once n - t + 1 trustees have done this. Stop
+    the service first. Copies of the folder in backups have to be destroyed as well.
+
+    Example: cefed trustee forget trustees/a --key 3fa9
     """
-    logging.basicConfig(format=LOG_FORMAT, level=logging.INFO, filename=log)
-    pinned = folder.parse_key(coordinator_key)
-    accepted = folder.open_accepted(directory)
-    limits = folder.load_limits(directory)
     ledger = Ledger(directory / folder.LEDGER)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        with BoardClient(coordinator) as board:
-            Service(board, accepted.holder, ledger, accepted.ceremony, pinned, limits).run(stop)
+        keys = unlock(directory, passphrase_file)
+        chosen = ceremonies.choose(ceremonies.load(directory, keys), key)
+        if not yes:
+            confirm(f"destroy the share of {chosen.ceremony.period}")
+        path, _ = ceremonies.destroy_share(
+            directory, keys, chosen, now=int(time.time()), head=ledger.head
+        )
     finally:
         ledger.close()
+    facts = {
+        "key_id": chosen.ceremony.key_id.hex(),
+        "period": chosen.ceremony.period,
+        "attestation": str(path),
+    }
+    tell(
+        facts,
+        f"the share of {chosen.ceremony.period} is destroyed here; destroy it in every backup of "
+        f"{directory} too, and give {path} to the other trustees",
+        as_json,
+    )
 
 
-def tell(facts: dict[str, Any], words: str, as_json: bool) -> None:
-    """Print a command's outcome: for people, or as JSON."""
-    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else words)
+app.add_typer(roster_app, name="roster")
+app.add_typer(ledger_app, name="ledger")
+app.command()(serve)
+app.command()(check)
+app.command()(status)

@@ -1,7 +1,8 @@
 """A trustee's connection to the coordinator's board: calls with deadlines, nothing believed.
 
-What comes back is bytes and numbers to be checked by :mod:`trustee.agreement` and
-:mod:`trustee.record`. No exception of gRPC leaves this module.
+What comes back is bytes and numbers to be checked by :mod:`trustee.agreement`,
+:mod:`trustee.membership`, :mod:`trustee.startup` and :mod:`trustee.record`. Every call carries the
+trustee's own short pass. No exception of gRPC leaves this module.
 """
 
 from __future__ import annotations
@@ -13,45 +14,24 @@ from typing import TypeVar
 
 import grpc
 
+from protocols.passes import Bearer
+from protocols.service import channel
+from protocols.service.channel import Kind, Target
 from protocols.terms import Description
 from protocols.transcript import Entry
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
-from protocols.wire.codec import MAX_LARGE
 from trustee.errors import RefusedError, StumbledError, UnreachableError
 
 R = TypeVar("R")
 
-ERROR_KEY = "cefed-error"
 CALL_SECONDS = 60.0
-READ_SECONDS = 600.0
-"""For the whole transcript of a round: some hundred contributions of 100 KB."""
+READ_SECONDS = 540.0
+"""For the whole transcript of a round: some hundred contributions of 100 KB. A coordinator grants
+no call more than ten minutes."""
 
 MAX_ROUNDS = 100_000
-MAX_MESSAGE_BYTES = MAX_LARGE + (1 << 16)
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-)
-_UNREACHABLE = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.CANCELLED,
-    }
-)
-_FINAL = frozenset(
-    {
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.FAILED_PRECONDITION,
-        grpc.StatusCode.PERMISSION_DENIED,
-    }
-)
-"""The codes of the protocol's own refusals, which also name their error class."""
+MAX_PEERS = 1000
 
 
 @dataclass(frozen=True)
@@ -63,16 +43,25 @@ class Listed:
     entries: int
 
 
+@dataclass(frozen=True)
+class Members:
+    """Who is behind a roster, as the coordinator says: certificates and a revocation list, DER."""
+
+    certificates: tuple[bytes, ...]
+    revocations: bytes
+
+
 class BoardClient:
-    """The board at ``address`` (``HOST:PORT``); a context manager.
+    """The board at ``target``; a context manager.
 
     Every method raises :class:`UnreachableError`, when it is worth asking again, also as
     :class:`StumbledError`, or :class:`RefusedError`, which is final.
     """
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+    def __init__(self, target: Target, bearer: Bearer) -> None:
+        self._target = target
+        self._bearer = bearer
+        self._channel = channel.open_channel(target)
         self._board = rpc.BoardStub(self._channel)
 
     def __enter__(self) -> BoardClient:
@@ -93,7 +82,9 @@ class BoardClient:
     def rounds(self) -> list[Listed]:
         """Every round the coordinator has."""
         reply: pb.ListRoundsReply = self._call(
-            lambda: self._board.ListRounds(pb.ListRoundsRequest(), timeout=CALL_SECONDS)
+            lambda: self._board.ListRounds(
+                pb.ListRoundsRequest(), timeout=CALL_SECONDS, metadata=self._pass()
+            )
         )
         return [Listed(r.round_id, r.state, r.entries) for r in reply.rounds[:MAX_ROUNDS]]
 
@@ -101,7 +92,7 @@ class BoardClient:
         """The terms of a round, unchecked."""
         request = pb.DescribeRequest(round_id=round_id)
         reply: pb.RoundDescription = self._call(
-            lambda: self._board.Describe(request, timeout=CALL_SECONDS)
+            lambda: self._board.Describe(request, timeout=CALL_SECONDS, metadata=self._pass())
         )
         return Description(
             reply.plan, reply.roster, reply.ceremony, tuple(reply.ceremony_countersignatures)
@@ -111,7 +102,7 @@ class BoardClient:
         """Stream a round's transcript from an index on, unchecked."""
         request = pb.ReadRequest(round_id=round_id, from_index=from_index)
         stream: Iterator[pb.Entry] = self._call(
-            lambda: self._board.Read(request, timeout=READ_SECONDS)
+            lambda: self._board.Read(request, timeout=READ_SECONDS, metadata=self._pass())
         )
         while (entry := self._call(lambda: next(stream, None))) is not None:
             yield Entry(entry.index, entry.kind, entry.payload, entry.entry_hash)
@@ -119,7 +110,7 @@ class BoardClient:
     def post(self, round_id: str, statement: bytes) -> None:
         """Post a signed statement to the transcript."""
         request = pb.PostRequest(round_id=round_id, statement=statement)
-        self._call(lambda: self._board.Post(request, timeout=CALL_SECONDS))
+        self._call(lambda: self._board.Post(request, timeout=CALL_SECONDS, metadata=self._pass()))
 
     def send_sealed(
         self, round_id: str, phase: str, sender: int, recipient: int, envelope: bytes
@@ -128,30 +119,61 @@ class BoardClient:
         request = pb.SendSealedRequest(
             round_id=round_id, phase=phase, sender=sender, recipient=recipient, envelope=envelope
         )
-        self._call(lambda: self._board.SendSealed(request, timeout=CALL_SECONDS))
+        self._call(
+            lambda: self._board.SendSealed(request, timeout=CALL_SECONDS, metadata=self._pass())
+        )
 
     def sealed(self, round_id: str, recipient: int, phase: str) -> dict[int, bytes]:
         """The envelopes that wait for ``recipient``, by sender."""
         request = pb.FetchSealedRequest(round_id=round_id, recipient=recipient, phase=phase)
 
         def collect() -> dict[int, bytes]:
-            stream: Iterator[pb.SealedPost] = self._board.FetchSealed(request, timeout=CALL_SECONDS)
+            stream: Iterator[pb.SealedPost] = self._board.FetchSealed(
+                request, timeout=CALL_SECONDS, metadata=self._pass()
+            )
             return {post.sender: post.envelope for post in stream}
 
         return self._call(collect)
+
+    def members(self, round_id: str) -> Members:
+        """The certificates of a round's members, unchecked."""
+        request = pb.MembersRequest(round_id=round_id)
+        reply: pb.MembersReply = self._call(
+            lambda: self._board.Members(request, timeout=CALL_SECONDS, metadata=self._pass())
+        )
+        return Members(tuple(reply.certificates), reply.revocations)
+
+    def post_peer(self, statement: bytes) -> None:
+        """Hand over a question or an answer about ledgers for the other trustees."""
+        request = pb.PostPeerRequest(statement=statement)
+        self._call(
+            lambda: self._board.PostPeer(request, timeout=CALL_SECONDS, metadata=self._pass())
+        )
+
+    def peers(self, key_id: bytes) -> list[bytes]:
+        """What the trustees of a ceremony asked and answered, unchecked."""
+        request = pb.ReadPeersRequest(key_id=key_id)
+        reply: pb.ReadPeersReply = self._call(
+            lambda: self._board.ReadPeers(request, timeout=CALL_SECONDS, metadata=self._pass())
+        )
+        return list(reply.statements[:MAX_PEERS])
+
+    def _pass(self) -> channel.Metadata:
+        return channel.metadata(self._bearer.current())
 
     def _call(self, call: Callable[[], R]) -> R:
         try:
             return call()
         except grpc.RpcError as error:
-            if error.code() in _UNREACHABLE:
-                raise UnreachableError(
-                    f"cannot reach the coordinator at {self.address}; is it running? The trustee "
-                    "goes on trying"
-                ) from error
-            names = {item.key: item.value for item in error.trailing_metadata() or ()}
-            reason = names.get(ERROR_KEY, "")
-            text = error.details() or error.code().name
-            if not reason or error.code() not in _FINAL:
-                raise StumbledError(f"the coordinator stumbled: {text}") from error
-            raise RefusedError(f"the coordinator refuses: {text}", str(reason)) from error
+            failure = channel.failure(error)
+        if failure.kind is Kind.UNREACHABLE:
+            raise UnreachableError(
+                f"cannot reach the coordinator at {self._target.address}; is it running? The "
+                f"trustee goes on trying ({failure.text})"
+            )
+        if failure.kind is Kind.UNAUTHENTICATED:
+            # Not final: the operator may still have to register it, or a clock to be set.
+            raise StumbledError(f"the coordinator does not let this trustee in: {failure.text}")
+        if failure.kind is Kind.REFUSED:
+            raise RefusedError(f"the coordinator refuses: {failure.text}", failure.name)
+        raise StumbledError(f"the coordinator stumbled: {failure.text}")

@@ -2,10 +2,11 @@
 
 The caller feeds it the transcript (:meth:`Duties.read`) and the sealed envelopes of the phases it
 wants (:meth:`Duties.receive`), and carries out what :meth:`Duties.step` returns. The order of a
-round is SPEC.md section 4: recompute and vote on the closing; with q equal votes open the counts,
-then the classes, among trustees; vote on the certificate; with q equal certificates give shares of
-the certified sums; check the release and endorse it. A trustee that is restarted reads the
-transcript again and continues: whatever it signed before it signs again, byte for byte.
+round is SPEC.md section 4: recompute from the log what is counted and vote on the closing; with q
+equal votes open the counts, then the classes, among trustees; vote on the certificate; with q equal
+certificates give shares of the certified sums; check the release and endorse it. A trustee that is
+restarted reads the transcript again and continues: whatever it signed before it signs again, byte
+for byte.
 """
 
 from __future__ import annotations
@@ -17,18 +18,21 @@ from dataclasses import dataclass
 from protocols import certificate, closing, opening, release
 from protocols.aggregate import Aggregates
 from protocols.certificate import BandCertificate, Classes, Counts
-from protocols.closing import ClosingStatement
+from protocols.closing import ClosingStatement, Proposal
 from protocols.errors import (
     OpeningInconsistent,
     PackingError,
     PolicyRefusal,
     QuorumMissing,
 )
+from protocols.notices import REFUSAL
 from protocols.terms import Terms
 from protocols.transcript import Entry
+from trustee.errors import LedgerError
 from trustee.exchange import Exchange, Holder, Send
-from trustee.ledger import Ledger
+from trustee.ledger import OLDER, Ledger
 from trustee.record import Record
+from trustee.votes import read_closing_vote
 
 LOG = logging.getLogger("cefed.trustee")
 
@@ -56,7 +60,7 @@ class Duties:
 
     def __init__(self, terms: Terms, holder: Holder, ledger: Ledger) -> None:
         self.finished = False
-        """Nothing is left to do: this trustee's endorsement is in the transcript."""
+        """Nothing is left to do: its endorsement is in the log, or the round was cancelled."""
         self._terms = terms
         self._holder = holder
         self._ledger = ledger
@@ -69,6 +73,7 @@ class Duties:
         self._too_small: str | None = None
         self._closed = False
         self._exchanges: dict[str, Exchange] = {}
+        self._refused: set[int] = set()
         self._known: tuple[Counts, Classes] | None = None
         self._own_certificate: BandCertificate | None = None
         self._certificate: BandCertificate | None = None
@@ -84,8 +89,21 @@ class Duties:
         return tuple(p for p, exchange in self._exchanges.items() if exchange.opened is None)
 
     def read(self, entry: Entry) -> None:
-        """Take in the next transcript entry."""
+        """Take in the next transcript entry.
+
+        Another trustee's closing vote is noted in the ledger, so that it can be told of it later.
+
+        :raises LedgerError: the transcript holds a closing vote of this trustee that its ledger
+            does not know: the ledger is older than the vote.
+        """
         self._record.read(entry)
+        if entry.kind == "closing":
+            self._note_vote(entry)
+        elif entry.kind == REFUSAL:
+            self._note_refusals()
+        elif self._record.cancelled is not None:
+            LOG.warning("round %s: cancelled by the coordinator", self._terms.plan.round_id)
+            self._finish()
 
     def receive(self, phase: str, envelopes: Mapping[int, bytes]) -> None:
         """Take in the sealed envelopes of a wanted phase, by sender."""
@@ -101,9 +119,9 @@ class Duties:
 
     def step(self) -> list[Action]:
         """What to do now; what was not reported done is returned again."""
-        if self._record.included is None or self.finished:
+        if self._record.proposal is None or self.finished:
             return []
-        self._advance()
+        self._advance(self._record.proposal)
         actions: list[Action] = []
         for kind, post in list(self._posts.items()):
             if self._in_log(kind):
@@ -116,9 +134,9 @@ class Duties:
             self._finish()
         return actions
 
-    def _advance(self) -> None:
+    def _advance(self, proposal: Proposal) -> None:
         if self._statement is None:
-            self._statement = self._recompute()
+            self._statement = self._recompute(proposal)
         self._vote_closing(self._statement)
         if not self._agreed_closing(self._statement):
             return
@@ -131,23 +149,45 @@ class Duties:
             self._give_sums()
             self._endorse()
 
-    def _recompute(self) -> ClosingStatement:
-        """Check every listed contribution from its signed bytes; keep the products only."""
-        terms, included = self._terms, self._record.included or ()
-        aggregates, members = closing.recompute(
+    def _note_vote(self, entry: Entry) -> None:
+        trustee, seen = read_closing_vote(entry.payload, self._terms.ceremony)
+        if trustee.index != self._holder.me.index:
+            self._ledger.note_seen(trustee.signing_key.raw, seen)
+        elif not self._ledger.holds(seen):
+            raise LedgerError(
+                f"round {self._terms.plan.round_id} holds a closing vote signed by this trustee "
+                f"that its ledger does not know: {OLDER}"
+            )
+
+    def _note_refusals(self) -> None:
+        for index, reason in self._record.refusals.items():
+            if index not in self._refused:
+                self._refused.add(index)
+                name = self._terms.ceremony.trustees[index - 1].name
+                LOG.warning("round %s: %s left it: %s", self._terms.plan.round_id, name, reason)
+
+    def _recompute(self, proposal: Proposal) -> ClosingStatement:
+        """Find from the log what is counted, compare with the list, keep the products only."""
+        terms = self._terms
+        counted = closing.recompute(
             terms.plan,
             terms.layout,
             terms.roster,
             terms.ceremony,
             self._record.contributions,
-            included,
         )
+        closing.check_proposal(proposal, counted)
         self._record.forget_contributions()
-        self._aggregates = aggregates
-        self._members = [member.raw for member in members]
-        self._too_small = closing.check_cohort_size(terms.plan, len(members))
-        LOG.info("round %s: %d contributions checked", terms.plan.round_id, len(members))
-        return ClosingStatement(terms.plan.hash, included, aggregates.hash)
+        self._aggregates = counted.aggregates
+        self._members = [member.raw for member in counted.members]
+        self._too_small = closing.check_cohort_size(terms.plan, len(self._members))
+        LOG.info(
+            "round %s: %d contributions counted, %d not",
+            terms.plan.round_id,
+            len(counted.members),
+            len(counted.left_out),
+        )
+        return ClosingStatement(terms.plan.hash, counted.included, counted.aggregates.hash)
 
     def _vote_closing(self, statement: ClosingStatement) -> None:
         """Sign the statement: once a round, by the ledger, and again the same after a restart.

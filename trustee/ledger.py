@@ -12,28 +12,45 @@ honest trustee, so of two rounds over one item at most one reaches its quorum, a
 under way at once. The price is that a round which is abandoned after its closing uses up the period
 of its members. A round with too few members, of which nothing is ever opened, takes nothing.
 
-A ledger that is lost is not started again silently, or the trustee could be made to sign twice.
+It also notes every closing vote of the other trustees that it saw, so that it can tell one of them
+that was restored from a backup what that one has signed (:mod:`trustee.startup`).
+
+One ledger serves all ceremonies of a trustee: an item stays taken when a new key comes. A ledger
+that is lost is not started again silently, or the trustee could be made to sign twice.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from protocols.errors import PolicyRefusal
-from protocols.hashing import domain_hash
+from trustee.chain import CLOSING, GENESIS, SEEN, Line, canonical, follow, link
 from trustee.errors import LedgerError
 
 LOG = logging.getLogger("cefed.trustee")
 
-GENESIS = domain_hash("cefed/ledger/v1")
-CLOSING = "closing"
+OLDER = (
+    "the ledger is older than that, as after a restore from a backup. Stop, restore the newest "
+    "ledger.jsonl, and start again; if there is none, this trustee must not sign any more: make a "
+    "new one and hold a new ceremony"
+)
+
+
+@dataclass(frozen=True)
+class SeenVote:
+    """A closing vote as it stood in a transcript: for which plan, which statement, and the head of
+    its signer's ledger before it."""
+
+    plan_hash: bytes
+    statement_hash: bytes
+    ledger_head: bytes
 
 
 class Ledger:
@@ -50,6 +67,7 @@ class Ledger:
         self._closings: dict[str, tuple[bytes, bytes, bytes]] = {}
         self._plans: dict[bytes, str] = {}
         self._taken: dict[tuple[bytes, str], str] = {}
+        self._seen: dict[bytes, dict[SeenVote, None]] = {}
         self._file = _lock(path)
         self._load(path)
 
@@ -65,6 +83,11 @@ class Ledger:
     def head(self) -> bytes:
         """The hash of the last line; goes into the closing vote."""
         return self._head
+
+    @property
+    def count(self) -> int:
+        """How many lines it has."""
+        return self._count
 
     def close(self) -> None:
         """Give the file back."""
@@ -107,6 +130,35 @@ class Ledger:
         )
         return before
 
+    def note_seen(self, signer: bytes, vote: SeenVote) -> None:
+        """Note, once, that a transcript held this vote by another trustee.
+
+        :param signer: that trustee's Ed25519 public key.
+        :raises LedgerError: it cannot be written.
+        """
+        if vote in self._seen.get(signer, {}):
+            return
+        self._append(
+            {
+                "event": SEEN,
+                "signer": signer.hex(),
+                "plan": vote.plan_hash.hex(),
+                "statement": vote.statement_hash.hex(),
+                "head": vote.ledger_head.hex(),
+            }
+        )
+
+    def seen(self, signer: bytes) -> tuple[SeenVote, ...]:
+        """Every vote of another trustee that was noted, in the order they were seen."""
+        return tuple(self._seen.get(signer, {}))
+
+    def holds(self, vote: SeenVote) -> bool:
+        """Whether this trustee's own vote is in the ledger, at the very place that it names."""
+        round_id = self._plans.get(vote.plan_hash)
+        if round_id is None:
+            return False
+        return self._closings[round_id] == (vote.plan_hash, vote.statement_hash, vote.ledger_head)
+
     def _check_items(self, round_id: str, period: str, members: Iterable[bytes]) -> None:
         taken = [
             self._taken[member, period] for member in members if (member, period) in self._taken
@@ -117,27 +169,31 @@ class Ledger:
                 f"round {sorted(taken)[0]}; the difference of the two would expose them"
             )
 
-    def _append(self, record: dict[str, Any]) -> None:
+    def _append(self, record: Line) -> None:
         record = {
             "number": self._count,
             "time": int(self._clock()),
             **record,
             "previous": self._head.hex(),
         }
-        record["hash"] = _link(record).hex()
+        record["hash"] = link(record).hex()
         try:
-            self._file.write(_canonical(record) + b"\n")
+            self._file.write(canonical(record) + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
             raise LedgerError(f"cannot write the ledger: {error.strerror}") from error
         self._take(record)
 
-    def _take(self, record: dict[str, Any]) -> None:
+    def _take(self, record: Line) -> None:
         before, self._head = self._head, bytes.fromhex(record["hash"])
         self._count += 1
-        round_id = record["round"]
         plan_hash, statement = bytes.fromhex(record["plan"]), bytes.fromhex(record["statement"])
+        if record["event"] == SEEN:
+            vote = SeenVote(plan_hash, statement, bytes.fromhex(record["head"]))
+            self._seen.setdefault(bytes.fromhex(record["signer"]), {})[vote] = None
+            return
+        round_id = record["round"]
         self._closings[round_id] = (plan_hash, statement, before)
         self._plans[plan_hash] = round_id
         for member in record["members"]:
@@ -145,28 +201,17 @@ class Ledger:
 
     def _load(self, path: Path) -> None:
         self._file.seek(0)
-        kept = 0
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                # Cut off while it was written: the trustee had not acted on it yet.
-                LOG.warning("ledger %s: dropping an unfinished last line", path)
-                self._file.truncate(kept)
-                break
-            kept += len(line)
+        lines = self._file.read().splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            # Cut off while it was written: the trustee had not acted on it yet.
+            LOG.warning("ledger %s: dropping an unfinished last line", path)
+            lines.pop()
+            self._file.truncate(sum(map(len, lines)))
+        for record in follow(lines, path):
             try:
-                record = json.loads(line)
-                holds = (
-                    record["number"] == self._count
-                    and record["previous"] == self._head.hex()
-                    and record["hash"] == _link(record).hex()
-                    and record["event"] == CLOSING
-                )
-                if holds:
-                    self._take(record)
+                self._take(record)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise LedgerError(f"{path}: line {self._count + 1} is not a record") from error
-            if not holds:
-                raise LedgerError(f"{path}: line {self._count + 1} breaks the chain")
+                raise LedgerError(f"{path}: line {self._count} is not a record") from error
         self._file.seek(0, os.SEEK_END)
 
 
@@ -186,12 +231,3 @@ def _lock(path: Path) -> BinaryIO:
         file.close()
         raise LedgerError(f"{path} is in use: another process serves this trustee") from None
     return file
-
-
-def _canonical(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode("ascii")
-
-
-def _link(record: dict[str, Any]) -> bytes:
-    content = {key: value for key, value in record.items() if key != "hash"}
-    return domain_hash("cefed/ledger-entry/v1", _canonical(content))

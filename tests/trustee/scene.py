@@ -1,138 +1,38 @@
-"""A small round for tests of coordinator and trustee: plan, members, trustees, and a board.
-
-The pure tests use the 512-bit key, the tests over sockets the 2048-bit one.
-"""
+"""What a trustee needs in the tests' small round, beside the cohort of :mod:`tests.cohort`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.board import Board
-from coordinator.store import Store
-from protocols.ceremony import Ceremony
-from protocols.contribution import build
-from protocols.layout import Layout
-from protocols.paillier import encryptor_for
-from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
-from protocols.roster import Member, Roster
-from protocols.signing import SigningKey
+from protocols.enrolment import issue, revocation_list
+from protocols.errors import ProtocolError
+from protocols.roster import Roster
+from protocols.signing import SigningKey, VerifyKey
 from protocols.terms import Description, Terms
 from protocols.threshold import KeyShare
 from protocols.transcript import Entry
-from tests.keys import Trustees, signing_key, trustees
+from tests import cohort
+from tests.cohort import COORDINATOR, DEADLINE, MEMBERS, NOW, member_key, values
 from trustee.agreement import TrusteeLimits, agree
-from trustee.client import Listed
+from trustee.ceremonies import Accepted
+from trustee.client import Listed, Members
 from trustee.duties import Duties
+from trustee.errors import RefusedError
 from trustee.exchange import Holder
 from trustee.ledger import Ledger
+from trustee.service import Service
 
-COORDINATOR = signing_key(1, "coordinator")
-NOW = 1_700_000_000
-DEADLINE = NOW + 1000
-MEMBERS = 12
+__all__ = ["COORDINATOR", "DEADLINE", "MEMBERS", "NOW", "member_key", "values"]
 
-
-def member_key(number: int) -> SigningKey:
-    """The signing key of a member of the roster; numbers from 1."""
-    return signing_key(number, "node")
+YEAR = 365 * 86_400
 
 
-def values(number: int) -> dict[str, int]:
-    """The measures of a member: no two alike, none dominant."""
-    return {
-        "output": 40_000 + 7_001 * number,
-        "emissions": 900 + 31 * number * number,
-        "electricity": 5_000 + 13 * number,
-    }
-
-
-@dataclass
-class Scene:
-    """Everything agreed on before a round."""
-
-    small: bool = True
-    members: int = MEMBERS
-    round_id: str = "round-1"
-    period: str = "2020"
-    minimum: int = 5
-    deadline: int = DEADLINE
-    title: str = "A cohort for tests"
-    held: Trustees = field(init=False)
-    roster: Roster = field(init=False)
-    plan: Plan = field(init=False)
-    layout: Layout = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.held = trustees(self.small)
-        keys = [member_key(i).public for i in range(1, self.members + 1)]
-        self.roster = Roster.of(Member(key, key.fingerprint) for key in keys)
-        self.plan = self.make_plan()
-        self.layout = Layout(self.plan, self.held.ceremony.key.public.bits)
-
-    def make_plan(self) -> Plan:
-        """Two band-level measures, one for the cohort, one ranked indicator with eight bins."""
-        edges = tuple(Fraction(x) for x in (12, 15, 18, 21, 25, 30, 38))
-        return Plan(
-            round_id=self.round_id,
-            cohort="cohort-1",
-            title=self.title,
-            period=self.period,
-            definitions=(("scope", "electricity and fuels"),),
-            measures=(
-                Measure("output", "yuan", 1_000_000, 1),
-                Measure("emissions", "kgCO2", 1_000_000, 1),
-                Measure("electricity", "kWh", 1_000_000, level=Level.COHORT),
-            ),
-            indicators=(
-                Indicator(
-                    "cef",
-                    "yuan/tCO2",
-                    "output",
-                    "emissions",
-                    Fraction(1000),
-                    Direction.HIGHER,
-                    Ranking.SUMS,
-                    edges,
-                ),
-            ),
-            policy=Policy(self.minimum, 10),
-            roster_hash=self.roster.hash,
-            participants=self.members,
-            key_id=self.held.ceremony.key_id,
-            opens_at=NOW - 10,
-            deadline=self.deadline,
-        )
-
-    @property
-    def record(self) -> Description:
-        """The round as the operator creates it."""
-        return Description(
-            COORDINATOR.sign("plan", self.plan.to_bytes()),
-            self.roster.to_bytes(),
-            self.held.ceremony.received,
-            tuple(self.held.countersignatures),
-        )
-
-    @property
-    def read_ceremony(self) -> Callable[[bytes], Ceremony]:
-        """How boards of this scene read a ceremony record."""
-        return partial(Ceremony.from_signed, unsafe_small_modulus=self.small)
-
-    def contribution(self, number: int, signer: SigningKey | None = None) -> bytes:
-        """The signed contribution of a member."""
-        encryptor = encryptor_for(self.held.ceremony.key.public)
-        key = member_key(number) if signer is None else signer
-        return build(self.plan, self.layout, values(number), key, encryptor)
-
-    def board(self, path: Path, clock: Callable[[], int] = lambda: NOW) -> Board:
-        """A board over the store in ``path``, with this round in it."""
-        board = Board(Store.at(path), COORDINATOR, clock=clock, read_ceremony=self.read_ceremony)
-        board.create_round(self.record)
-        return board
+class Scene(cohort.Scene):
+    """The cohort, and its trustees in person."""
 
     def terms(self) -> Terms:
         """The terms as a trustee checked them."""
@@ -153,33 +53,86 @@ class Scene:
             share,
         )
 
+    def accepted(self, index: int, *, lying: bool = False) -> Accepted:
+        """The ceremony as trustee ``index`` keeps it."""
+        held = self.held
+        me, signing = held.ceremony.trustees[index - 1], held.signing[index - 1]
+        return Accepted(held.ceremony, me, signing, self.holder(index, lying=lying))
+
+
+def enterprise_id(key: VerifyKey) -> str:
+    """The registered id of a member of the tests' rosters."""
+    return f"E-{key.fingerprint}"
+
+
+def certificates(roster: Roster, issuer: SigningKey = COORDINATOR) -> list[bytes]:
+    """A certificate of every member of a roster."""
+    return [
+        issue(
+            issuer,
+            member.key,
+            enterprise_id(member.key),
+            member.group,
+            serial=serial,
+            not_before=NOW - 1000,
+            not_after=NOW + YEAR,
+        )
+        for serial, member in enumerate(roster.members, start=1)
+    ]
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What a board refuses comes to a client as its own refusal."""
+    try:
+        yield
+    except ProtocolError as error:
+        raise RefusedError(str(error), type(error).__name__) from error
+
 
 @dataclass
 class Direct:
-    """A board as the service sees it, without a socket between."""
+    """A board as the service of the trustee with ``key`` sees it, without a socket between."""
 
     board: Board
+    key: VerifyKey
+    revoked: tuple[int, ...] = ()
 
     def rounds(self) -> list[Listed]:
-        return [Listed(r.round_id, r.state, r.entries) for r in self.board.rounds()]
+        return [Listed(r.round_id, r.state, r.entries) for r in self.board.rounds(self.key)]
 
     def describe(self, round_id: str) -> Description:
-        record, _ = self.board.describe(round_id)
+        record, *_ = self.board.describe(round_id)
         return record
+
+    def members(self, round_id: str) -> Members:
+        roster = Roster.from_bytes(self.describe(round_id).roster)
+        revoked = [(serial, NOW - 10) for serial in self.revoked]
+        return Members(tuple(certificates(roster)), revocation_list(COORDINATOR, revoked, now=NOW))
 
     def read(self, round_id: str, from_index: int) -> Iterator[Entry]:
         return self.board.read(round_id, from_index)
 
     def post(self, round_id: str, statement: bytes) -> None:
-        self.board.post(round_id, statement)
+        with refusing():
+            self.board.post(round_id, statement, self.key)
 
     def send_sealed(
         self, round_id: str, phase: str, sender: int, recipient: int, envelope: bytes
     ) -> None:
-        self.board.send_sealed(round_id, phase, sender, recipient, envelope)
+        with refusing():
+            self.board.send_sealed(round_id, phase, sender, recipient, envelope)
 
     def sealed(self, round_id: str, recipient: int, phase: str) -> Mapping[int, bytes]:
-        return dict(self.board.sealed(round_id, recipient, phase))
+        return dict(self.board.sealed(round_id, recipient, phase, self.key))
+
+    def post_peer(self, statement: bytes) -> None:
+        with refusing():
+            self.board.post_peer(statement, self.key)
+
+    def peers(self, key_id: bytes) -> list[bytes]:
+        with refusing():
+            return self.board.peers(key_id)
 
 
 def new_ledger(path: Path) -> Ledger:
@@ -193,3 +146,52 @@ def new_duties(scene: Scene, index: int, folder: Path, *, lying: bool = False) -
     """A trustee's duties in the scene's round, with its ledger in ``folder``."""
     ledger = new_ledger(folder / f"ledger-{index}.jsonl")
     return Duties(scene.terms(), scene.holder(index, lying=lying), ledger)
+
+
+def new_service(
+    scene: Scene,
+    board: Board,
+    index: int,
+    folder: Path,
+    *,
+    lying: bool = False,
+    limits: TrusteeLimits | None = None,
+    seen: Direct | None = None,
+) -> Service:
+    """Trustee ``index`` at ``board``; what it remembers is in ``folder``, its ledger among it.
+
+    :param seen: another view of the board than the honest one.
+    """
+    own = folder / f"trustee-{index}"
+    own.mkdir(exist_ok=True)
+    return Service(
+        seen or Direct(board, scene.held.signing[index - 1].public),
+        [scene.accepted(index, lying=lying)],
+        new_ledger(folder / f"ledger-{index}.jsonl"),
+        COORDINATOR.public,
+        limits or TrusteeLimits(),
+        own,
+        clock=lambda: NOW,
+    )
+
+
+def run(board: Board, services: Iterable[Service], polls: int = 16) -> str:
+    """Poll every trustee in turn until nobody has anything to do; the first round's state."""
+    trustees = list(services)
+    for _ in range(polls):
+        moved = board.advance()
+        busy = [trustee.poll() for trustee in trustees]
+        if not moved and not any(busy):
+            break
+    return board.rounds()[0].state
+
+
+def run_again(board: Board, services: Iterable[Service]) -> str:
+    """As :func:`run`, after the second in which nobody looks for questions of others."""
+    trustees = list(services)
+    for trustee in trustees:
+        trustee._peers._looked.clear()
+    for trustee in trustees * 2:
+        trustee.poll()
+        trustee._peers._looked.clear()
+    return run(board, trustees)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from coordinator.board import Board
-from coordinator.operator import close_request
 from protocols.contribution import build
+from protocols.notices import make_cancellation, make_deadline
 from protocols.paillier import encryptor_for
 from protocols.release import Release
 from protocols.signing import open_signed
 from protocols.transcript import Entry
 from tests.trustee.scene import (
     COORDINATOR,
+    NOW,
     Direct,
     Scene,
     member_key,
-    new_ledger,
+    new_service,
+    run,
     values,
 )
-from trustee.agreement import TrusteeLimits
 from trustee.duties import INCONSISTENT
 from trustee.errors import StumbledError
-from trustee.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -34,33 +35,10 @@ def scene() -> Scene:
     return Scene()
 
 
-def service(
-    scene: Scene, board: Board, index: int, folder: Path, *, lying: bool = False
-) -> Service:
-    return Service(
-        Direct(board),
-        scene.holder(index, lying=lying),
-        new_ledger(folder / f"ledger-{index}.jsonl"),
-        scene.held.ceremony,
-        COORDINATOR.public,
-        TrusteeLimits(),
-    )
-
-
-def run(board: Board, services: Iterable[Service], polls: int = 12) -> str:
-    trustees = list(services)
-    for _ in range(polls):
-        board.advance()
-        busy = [trustee.poll() for trustee in trustees]
-        if not any(busy):
-            break
-    return board.rounds()[0].state
-
-
 def filled(scene: Scene, path: Path, numbers: Iterable[int]) -> Board:
     board = scene.board(path / "board.sqlite")
     for number in numbers:
-        board.submit(scene.round_id, scene.contribution(number))
+        scene.submit(board, number)
     return board
 
 
@@ -85,7 +63,7 @@ def totals(numbers: Iterable[int]) -> dict[str, str]:
 def test_a_round_is_released_with_the_exact_totals(scene: Scene, tmp_path: Path) -> None:
     board = filled(scene, tmp_path, range(1, 13))
 
-    state = run(board, [service(scene, board, i, tmp_path) for i in range(1, 5)])
+    state = run(board, [new_service(scene, board, i, tmp_path) for i in range(1, 5)])
 
     assert state == "released"
     document = released(scene, board).document
@@ -98,20 +76,27 @@ def test_a_round_is_released_with_the_exact_totals(scene: Scene, tmp_path: Path)
 def test_three_of_four_trustees_are_enough(scene: Scene, tmp_path: Path) -> None:
     board = filled(scene, tmp_path, range(1, 13))
 
-    assert run(board, [service(scene, board, i, tmp_path) for i in (1, 2, 4)]) == "released"
+    assert run(board, [new_service(scene, board, i, tmp_path) for i in (1, 2, 4)]) == "released"
 
 
-def test_two_trustees_open_nothing(scene: Scene, tmp_path: Path) -> None:
-    board = filled(scene, tmp_path, range(1, 13))
+def test_two_trustees_open_nothing_until_a_third_returns(scene: Scene, tmp_path: Path) -> None:
+    board = scene.board(tmp_path / "board.sqlite")
+    services = [new_service(scene, board, i, tmp_path) for i in range(1, 5)]
+    run(board, services)
+    for number in range(1, 13):
+        scene.submit(board, number)
 
-    assert run(board, [service(scene, board, i, tmp_path) for i in (1, 2)]) == "closed"
-    assert all(board.sealed(scene.round_id, i, "counts") == [] for i in range(1, 5))
+    assert run(board, services[:2]) == "closed"
+    assert kinds(board, scene).count("closing") == 2
+    assert all(not sealed(board, scene, i) for i in range(1, 5))
+    assert run(board, services[:2]) == "closed"
+    assert run(board, services[:3]) == "released"
 
 
 def test_a_small_cohort_is_withheld_and_nothing_is_opened(scene: Scene, tmp_path: Path) -> None:
     board = filled(scene, tmp_path, range(1, 5))
-    board.close_round(scene.round_id, _close_request(scene))
-    services = [service(scene, board, i, tmp_path) for i in range(1, 5)]
+    end(scene, board)
+    services = [new_service(scene, board, i, tmp_path) for i in range(1, 5)]
 
     assert run(board, services) == "withheld"
 
@@ -120,7 +105,7 @@ def test_a_small_cohort_is_withheld_and_nothing_is_opened(scene: Scene, tmp_path
     assert document["n"] is None
     assert document["measures"] == {}
     assert "sums" not in kinds(board, scene)
-    assert all(board.sealed(scene.round_id, i, "counts") == [] for i in range(1, 5))
+    assert all(not sealed(board, scene, i) for i in range(1, 5))
     assert '"members":[]' in (tmp_path / "ledger-1.jsonl").read_text()
 
 
@@ -128,7 +113,7 @@ def test_a_liar_is_named_and_the_round_completes(
     scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     board = filled(scene, tmp_path, range(1, 13))
-    services = [service(scene, board, i, tmp_path, lying=i == 2) for i in range(1, 5)]
+    services = [new_service(scene, board, i, tmp_path, lying=i == 2) for i in range(1, 5)]
 
     with caplog.at_level(logging.INFO):
         assert run(board, services) == "released"
@@ -143,20 +128,18 @@ def test_every_process_restarted_after_every_step(scene: Scene, tmp_path: Path) 
     board = filled(scene, tmp_path, range(1, 13))
 
     for _ in range(30):
+        board.close()
         board = scene.board(tmp_path / "board.sqlite")
-        board.advance()
-        for index in range(1, 5):
-            ledger = new_ledger(tmp_path / f"ledger-{index}.jsonl")
-            trustee = Service(
-                Direct(board),
-                scene.holder(index),
-                ledger,
-                scene.held.ceremony,
-                COORDINATOR.public,
-                TrusteeLimits(),
-            )
-            trustee.poll()
-            ledger.close()
+        for _ in range(4):
+            board.advance()
+        with ExitStack() as stack:
+            trustees = []
+            for index in range(1, 5):
+                trustees.append(new_service(scene, board, index, tmp_path))
+                stack.callback(trustees[-1]._ledger.close)
+            # Once to ask about the ledger, once to hear the answers and do one step.
+            for trustee in trustees * 2:
+                trustee.poll()
         if board.rounds()[0].state == "released":
             break
 
@@ -170,15 +153,17 @@ def test_members_opened_before_are_not_opened_again(
 ) -> None:
     board = filled(scene, tmp_path, range(1, 13))
     later = Scene(round_id="round-2", title="The same members once more")
-    services = [service(scene, board, i, tmp_path) for i in range(1, 5)]
+    services = [new_service(scene, board, i, tmp_path) for i in range(1, 5)]
     assert run(board, services) == "released"
 
     board.create_round(later.record)
+    run(board, services)
     for number in range(1, 13):
-        board.submit(later.round_id, later.contribution(number))
+        later.submit(board, number)
     run(board, services)
 
     assert board.rounds()[1].state == "closed"
+    assert len(board.refusals(later.round_id)) == 4
     assert "12 members' data of 2020 was closed before" in caplog.text
 
 
@@ -197,9 +182,9 @@ def test_a_member_in_two_bins_makes_the_cohort_withheld(
     encryptor = encryptor_for(scene.held.ceremony.key.public)
     bad = build(scene.plan, scene.layout, values(12), member_key(12), encryptor)
     monkeypatch.undo()
-    board.submit(scene.round_id, bad)
+    board.submit(scene.round_id, bad, member_key(12).public)
 
-    state = run(board, [service(scene, board, i, tmp_path) for i in range(1, 5)])
+    state = run(board, [new_service(scene, board, i, tmp_path) for i in range(1, 5)])
 
     document = released(scene, board).document
     assert (state, document["withheld"]) == ("withheld", INCONSISTENT)
@@ -220,10 +205,14 @@ def test_a_round_the_coordinator_stumbles_over_does_not_stop_the_others(
     board = filled(scene, tmp_path, range(1, 13))
     stuck = Scene(round_id="round-0")
     board.create_round(stuck.record)
-    board.close_round(stuck.round_id, close_request(stuck.plan, COORDINATOR))
-    services = [service(scene, board, i, tmp_path) for i in range(1, 4)]
-    for trustee in services:
-        trustee._board = Stumbling(board)
+    stuck.countersign(board)
+    end(stuck, board)
+    services = [
+        new_service(
+            scene, board, i, tmp_path, seen=Stumbling(board, scene.held.signing[i - 1].public)
+        )
+        for i in range(1, 4)
+    ]
 
     run(board, services)
 
@@ -231,16 +220,38 @@ def test_a_round_the_coordinator_stumbles_over_does_not_stop_the_others(
     assert caplog.text.count("round round-0: the coordinator stumbled: disk full") == 3
 
 
+def test_a_cancelled_round_is_left(scene: Scene, tmp_path: Path) -> None:
+    board = filled(scene, tmp_path, range(1, 13))
+    board.advance()
+    services = [new_service(scene, board, i, tmp_path) for i in (1, 2, 3)]
+    for _ in range(2):
+        for trustee in services[:2]:
+            trustee.poll()
+    notice = make_cancellation(scene.plan, NOW, "the wrong factor set", COORDINATOR)
+    board.announce(scene.round_id, notice)
+
+    assert run(board, services) == "cancelled"
+    assert "closing" not in kinds(board, scene)
+    assert board.refusals(scene.round_id) == {}
+
+
 def test_logs_hold_no_values(
     scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     board = filled(scene, tmp_path, range(1, 13))
     with caplog.at_level(logging.DEBUG):
-        run(board, [service(scene, board, i, tmp_path, lying=i == 1) for i in range(1, 5)])
+        run(board, [new_service(scene, board, i, tmp_path, lying=i == 1) for i in range(1, 5)])
 
     secrets = {str(v) for n in range(1, 13) for v in values(n).values()}
     assert not [s for s in secrets if f" {s}" in caplog.text]
 
 
-def _close_request(scene: Scene) -> bytes:
-    return close_request(scene.plan, COORDINATOR)
+def end(scene: Scene, board: Board) -> None:
+    """The operator ends the collection now."""
+    board.announce(scene.round_id, make_deadline(scene.plan, NOW, NOW, "enough", COORDINATOR))
+
+
+def sealed(board: Board, scene: Scene, index: int) -> list[tuple[int, bytes]]:
+    """The count envelopes that wait for a trustee."""
+    key = scene.held.signing[index - 1].public
+    return list(board.sealed(scene.round_id, index, "counts", key))

@@ -9,7 +9,6 @@ import pytest
 from protocols import closing, opening
 from protocols.aggregate import Aggregates
 from protocols.sealing import seal
-from protocols.signing import statement_hash
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
 from tests.trustee.scene import Scene
@@ -26,9 +25,8 @@ def scene() -> Scene:
 @pytest.fixture(scope="module")
 def aggregates(scene: Scene) -> Aggregates:
     sent = [scene.contribution(number) for number in range(1, 7)]
-    included = tuple(sorted(map(statement_hash, sent)))
     held = scene.held.ceremony
-    return closing.recompute(scene.plan, scene.layout, scene.roster, held, sent, included)[0]
+    return closing.recompute(scene.plan, scene.layout, scene.roster, held, sent).aggregates
 
 
 def exchange(

@@ -1,4 +1,4 @@
-"""A ceremony between folders: dealt, accepted, opened again; and what is refused on the way."""
+"""A trustee's folder and the ceremonies in it: what is accepted, opened again, and refused."""
 
 from __future__ import annotations
 
@@ -7,34 +7,15 @@ import stat
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from protocols.errors import InvalidSignature, KeyRefused, SealBroken, StorageError
-from protocols.signing import SigningKey
-from tests.keys import test_primes as frozen_primes
-from trustee import ceremony_cli, cli, dealing, folder
+from protocols.errors import InvalidSignature, SealBroken, StorageError
+from protocols.signing import open_signed
+from tests.trustee.dealt import NAMES, PASSPHRASE, accept, deal, make
+from tests.trustee.scene import new_ledger
+from trustee import ceremonies, folder
 from trustee.agreement import TrusteeLimits
 from trustee.errors import FolderError, SettingsError
-
-NAMES = ("Authority", "Association", "Auditor", "A mill of another sector")
-
-
-def make(path: Path, names: tuple[str, ...] = NAMES) -> list[Path]:
-    folders = [path / f"t{i}" for i in range(len(names))]
-    for place, name in zip(folders, names, strict=True):
-        folder.create(place, name, TrusteeLimits())
-    return folders
-
-
-def deal(path: Path, folders: list[Path], threshold: int = 2, quorum: int = 3) -> dealing.Dealt:
-    return dealing.deal(
-        path,
-        [folder.Identity.load(place / folder.IDENTITY) for place in folders],
-        threshold=threshold,
-        quorum=quorum,
-        period="2020",
-        primes=frozen_primes,
-    )
+from trustee.limits import LIMITS, load_limits
 
 
 def test_a_ceremony_from_folder_to_folder(tmp_path: Path) -> None:
@@ -42,18 +23,61 @@ def test_a_ceremony_from_folder_to_folder(tmp_path: Path) -> None:
     dealt = deal(tmp_path / "ceremony", folders)
 
     signatures = []
-    for place, share in zip(folders, dealt.shares, strict=True):
-        ceremony, me, signature = folder.accept(
-            place, dealt.record.read_bytes(), share.read_bytes()
-        )
-        signatures.append(signature)
-        opened = folder.open_accepted(place)
-        assert opened.holder.me == me
-        assert opened.ceremony.key_id == ceremony.key_id
+    for index, place in enumerate(folders, start=1):
+        accepted, path = accept(place, dealt, index)
+        signatures.append(path.read_bytes())
+        (opened,) = ceremonies.load(place, folder.load_keys(place))
+        assert opened.me == accepted.me
+        assert opened.holder is not None
+        assert opened.ceremony.key_id == dealt.ceremony.key_id
 
     dealt.ceremony.check_countersignatures(signatures)
     assert [t.name for t in dealt.ceremony.trustees] == list(NAMES)
-    assert stat.S_IMODE((folders[0] / folder.SIGNING).stat().st_mode) == 0o600
+
+
+def test_what_is_private_is_the_owners_alone(tmp_path: Path) -> None:
+    (place, *_) = make(tmp_path)
+    dealt = deal(tmp_path / "ceremony", make(tmp_path / "more"))
+
+    def mode(path: Path) -> int:
+        return stat.S_IMODE(path.stat().st_mode)
+
+    assert mode(place) == 0o700
+    for name in (folder.SIGNING, folder.SEALING, folder.LEDGER):
+        assert mode(place / name) == 0o600
+    assert {mode(path) for path in (*dealt.shares, dealt.record.parent / "dealer.pem")} == {0o600}
+
+
+@pytest.mark.parametrize("name", [".", folder.SIGNING, folder.SEALING])
+def test_keys_that_others_can_read_are_not_used(tmp_path: Path, name: str) -> None:
+    (place,) = make(tmp_path, ("One",))
+    (place / name).chmod(0o755)
+
+    with pytest.raises(StorageError, match="chmod"):
+        folder.load_keys(place)
+
+
+def test_a_passphrase_encrypts_both_keys(tmp_path: Path) -> None:
+    (place,) = make(tmp_path, ("One",), PASSPHRASE)
+
+    keys = folder.load_keys(place, PASSPHRASE)
+
+    assert keys.signing.public == folder.Identity.load(place / folder.IDENTITY).signing_key
+    for name in (folder.SIGNING, folder.SEALING):
+        assert b"ENCRYPTED" in (place / name).read_bytes()
+    with pytest.raises(StorageError, match="the passphrase is wrong") as refused:
+        folder.load_keys(place, b"another passphrase")
+    assert b"another" not in str(refused.value).encode()
+    with pytest.raises(StorageError, match="give its passphrase"):
+        folder.load_keys(place)
+
+
+def test_keys_of_another_trustee_are_refused(tmp_path: Path) -> None:
+    first, second = make(tmp_path, ("One", "Two"))
+    (first / folder.SIGNING).write_bytes((second / folder.SIGNING).read_bytes())
+
+    with pytest.raises(FolderError, match="not those of identity"):
+        folder.load_keys(first)
 
 
 def test_a_share_of_another_trustee_is_refused(tmp_path: Path) -> None:
@@ -61,60 +85,68 @@ def test_a_share_of_another_trustee_is_refused(tmp_path: Path) -> None:
     dealt = deal(tmp_path / "ceremony", folders)
 
     with pytest.raises(SealBroken):
-        folder.accept(folders[0], dealt.record.read_bytes(), dealt.shares[1].read_bytes())
-    assert not (folders[0] / folder.CEREMONY).exists()
+        accept(folders[0], dealt, 2)
+    with pytest.raises(FolderError, match="no ceremony"):
+        ceremonies.load(folders[0], folder.load_keys(folders[0]))
 
 
 def test_a_trustee_that_is_not_in_the_ceremony(tmp_path: Path) -> None:
-    folders = make(tmp_path)
-    dealt = deal(tmp_path / "ceremony", folders)
-    folder.create(tmp_path / "stranger", "Stranger", TrusteeLimits())
+    dealt = deal(tmp_path / "ceremony", make(tmp_path))
+    (stranger,) = make(tmp_path / "elsewhere", ("Stranger",))
 
     with pytest.raises(InvalidSignature, match="not a trustee"):
-        folder.accept(
-            tmp_path / "stranger", dealt.record.read_bytes(), dealt.shares[0].read_bytes()
-        )
+        accept(stranger, dealt, 1)
 
 
-def test_a_second_ceremony_needs_a_second_folder(tmp_path: Path) -> None:
+def test_keys_of_several_periods_share_one_ledger(tmp_path: Path) -> None:
     folders = make(tmp_path)
-    first, second = deal(tmp_path / "one", folders), deal(tmp_path / "two", folders)
-    folder.accept(folders[0], first.record.read_bytes(), first.shares[0].read_bytes())
+    place = folders[0]
+    first = deal(tmp_path / "one", folders, period="2020")
+    accept(place, first, 1)
+    ledger = new_ledger(place / folder.LEDGER)
+    ledger.record_closing("r", b"p" * 32, b"s" * 32, "2020", [b"m" * 32])
+    head = ledger.head
+    ledger.close()
 
-    with pytest.raises(FolderError, match="another ceremony"):
-        folder.accept(folders[0], second.record.read_bytes(), second.shares[0].read_bytes())
-    folder.accept(folders[0], first.record.read_bytes(), first.shares[0].read_bytes())
+    second = deal(tmp_path / "two", folders, period="2021")
+    accept(place, second, 1)
+    accept(place, first, 1)
+
+    found = ceremonies.load(place, folder.load_keys(place))
+    assert {a.ceremony.period for a in found} == {"2020", "2021"}
+    again = new_ledger(place / folder.LEDGER)
+    assert again.head == head
+    again.close()
+    assert ceremonies.choose(found, second.ceremony.key_id.hex()[:8]).ceremony.period == "2021"
+    for key in (None, "zz"):
+        with pytest.raises(SettingsError, match="choose one key"):
+            ceremonies.choose(found, key)
 
 
-def test_counts_that_cannot_work_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+def test_a_destroyed_share_is_gone_and_attested(tmp_path: Path) -> None:
     folders = make(tmp_path)
+    dealt = deal(tmp_path / "ceremony", folders)
+    accepted, path = accept(folders[0], dealt, 1)
+    keys = folder.load_keys(folders[0])
 
-    with pytest.raises(KeyRefused, match="Raise the closing quorum"):
-        deal(tmp_path / "ceremony", folders, threshold=2, quorum=2)
-    with pytest.raises(KeyRefused, match="same"):
-        deal(tmp_path / "ceremony", [folders[0], folders[0], folders[1], folders[2]])
-    assert not (tmp_path / "ceremony").exists()
+    _, note = ceremonies.destroy_share(folders[0], keys, accepted, now=5, head=b"h" * 32)
 
-
-def test_a_ceremony_is_not_overwritten(tmp_path: Path) -> None:
-    folders = make(tmp_path)
-    deal(tmp_path / "ceremony", folders)
-
-    with pytest.raises(FolderError, match="already"):
-        deal(tmp_path / "ceremony", folders)
-
-
-def test_a_modulus_that_is_too_short_is_refused() -> None:
-    for bits in (512, 2047, 3071):
-        with pytest.raises(KeyRefused):
-            dealing.draw_primes(bits)
+    assert not (path.parent / ceremonies.SHARE).exists()
+    statement = open_signed(note, ceremonies.DESTROYED_KIND)
+    said = json.loads(statement.payload)
+    assert statement.signer == accepted.me.signing_key
+    assert (said["key_id"], said["time"]) == (dealt.ceremony.key_id.hex(), 5)
+    (left,) = ceremonies.load(folders[0], keys)
+    assert left.holder is None
+    with pytest.raises(FolderError, match="was destroyed"):
+        accept(folders[0], dealt, 1)
 
 
 def test_keys_are_never_overwritten(tmp_path: Path) -> None:
     make(tmp_path, ("One",))
 
     with pytest.raises(StorageError, match="exists already"):
-        folder.create(tmp_path / "t0", "One", TrusteeLimits())
+        make(tmp_path, ("One",))
 
 
 @pytest.mark.parametrize(
@@ -128,35 +160,38 @@ def test_an_identity_that_is_none(tmp_path: Path, content: str) -> None:
 
 
 def test_limits_are_read_back_and_checked(tmp_path: Path) -> None:
-    limits = TrusteeLimits(7, 15, ("pulp", "paper"))
+    limits = TrusteeLimits(7, 15, ("pulp", "paper"), approve_by_hand=True)
     folder.create(tmp_path / "t", "One", limits)
 
-    assert folder.load_limits(tmp_path / "t") == limits
-    (tmp_path / "t" / folder.LIMITS).write_text("minimum_cohort = '5'\n")
-    with pytest.raises(FolderError):
-        folder.load_limits(tmp_path / "t")
+    assert load_limits(tmp_path / "t") == limits
 
 
-def test_a_pinned_key_is_hexadecimal() -> None:
-    key = SigningKey.generate().public
-    assert folder.parse_key(key.raw.hex()) == key
-    for text in ("", "zz", "00" * 31):
-        with pytest.raises(SettingsError):
-            folder.parse_key(text)
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ("minimum_cohort = '5'", "minimum_cohort"),
+        ("minimum_cohort = true", "minimum_cohort"),
+        ("dominance_percent = 0", "dominance_percent"),
+        ("refused_cohorts = 'pulp'", "refused_cohorts"),
+        ("roster_approval = 'never'", "roster_approval"),
+        ("known_enterprises = 'nowhere.txt'", "nowhere.txt"),
+        ("known_enterprise = 'known.txt'", "'known_enterprise' is not a limit"),
+        ("[", "not a limits file"),
+    ],
+)
+def test_limits_that_do_not_hold(tmp_path: Path, line: str, match: str) -> None:
+    name = line.split(" ")[0]
+    rest = [x for x in ("minimum_cohort = 5", "dominance_percent = 10") if not x.startswith(name)]
+    (tmp_path / LIMITS).write_text("\n".join([*rest, line]))
+
+    with pytest.raises(FolderError, match=match):
+        load_limits(tmp_path)
 
 
-def test_the_commands_print_facts(tmp_path: Path) -> None:
-    runner = CliRunner()
-    place = str(tmp_path / "t")
-
-    result = runner.invoke(cli.app, ["init", place, "--name", "One", "--json"])
-
-    assert json.loads(result.stdout)["name"] == "One"
-    identity = str(tmp_path / "t" / folder.IDENTITY)
-    arguments = ["deal", "--threshold", "1", "--quorum", "1", "--period", "2020"]
-    unconfirmed = runner.invoke(
-        ceremony_cli.app, [*arguments, "--trustee", identity, "--out", str(tmp_path / "c")]
+def test_known_enterprises_are_read_line_by_line(tmp_path: Path) -> None:
+    (tmp_path / LIMITS).write_text(
+        'minimum_cohort = 5\ndominance_percent = 10\nknown_enterprises = "known.txt"\n'
     )
-    assert isinstance(unconfirmed.exception, SettingsError)
-    assert "Any 1 of them" in unconfirmed.output
-    assert not (tmp_path / "c").exists()
+    (tmp_path / "known.txt").write_text("# registered\nE-1\n\n  E-2  \n")
+
+    assert load_limits(tmp_path).known_enterprises == frozenset({"E-1", "E-2"})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from protocols.errors import PolicyRefusal
 from tests.trustee.scene import new_ledger
+from trustee.chain import GENESIS, look
 from trustee.errors import LedgerError
-from trustee.ledger import GENESIS, Ledger
+from trustee.ledger import Ledger, SeenVote
 
 PLAN, OTHER_PLAN = b"p" * 32, b"q" * 32
 STATEMENT, OTHER_STATEMENT = b"s" * 32, b"t" * 32
@@ -133,3 +136,67 @@ def test_a_ledger_that_was_touched_is_refused(path: Path, defect: str) -> None:
 
     with pytest.raises(LedgerError, match="line"):
         Ledger(path)
+
+
+def test_votes_of_others_are_noted_once_and_remembered(path: Path) -> None:
+    ledger = new_ledger(path)
+    first, second = SeenVote(PLAN, STATEMENT, A), SeenVote(OTHER_PLAN, STATEMENT, B)
+    for vote in (first, second, first):
+        ledger.note_seen(C, vote)
+    ledger.close()
+
+    again = new_ledger(path)
+
+    assert again.seen(C) == (first, second)
+    assert again.seen(A) == ()
+    assert again.count == 2
+
+
+def test_an_own_vote_is_held_at_its_very_place(path: Path) -> None:
+    ledger = new_ledger(path)
+    ledger.note_seen(C, SeenVote(PLAN, STATEMENT, A))
+    before = ledger.record_closing("one", PLAN, STATEMENT, "2020", [])
+
+    assert ledger.holds(SeenVote(PLAN, STATEMENT, before))
+    assert not ledger.holds(SeenVote(PLAN, STATEMENT, ledger.head))
+    assert not ledger.holds(SeenVote(PLAN, OTHER_STATEMENT, before))
+    assert not ledger.holds(SeenVote(OTHER_PLAN, STATEMENT, before))
+
+
+def test_a_ledger_is_looked_at_while_it_is_written(path: Path) -> None:
+    ledger = new_ledger(path)
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [A])
+    path.write_bytes(path.read_bytes() + b'{"half')
+
+    (record,) = look(path)
+
+    assert (record["round"], record["hash"]) == ("one", ledger.head.hex())
+    path.write_bytes(path.read_bytes().replace(b'"2020"', b'"2021"'))
+    with pytest.raises(LedgerError, match="line 1 breaks the chain"):
+        look(path)
+
+
+def test_a_full_disk_takes_nothing_and_is_survived(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = new_ledger(path)
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [A])
+    head = ledger.head
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LedgerError, match="No space left"):
+        ledger.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [B])
+    assert ledger.head == head
+    monkeypatch.undo()
+    ledger.close()
+    # Half of the line is what a full disk leaves.
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + second[:40])
+
+    again = new_ledger(path)
+
+    assert again.head == head
+    again.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [B])

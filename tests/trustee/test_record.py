@@ -14,15 +14,22 @@ from protocols.errors import (
     PolicyRefusal,
     TranscriptBroken,
 )
-from protocols.signing import statement_hash
-from protocols.transcript import Entry, Transcript
-from tests.trustee.scene import (
-    COORDINATOR,
-    Scene,
-    new_duties,
-    new_ledger,
+from protocols.notices import (
+    make_cancellation,
+    make_deadline,
+    make_refusal,
+    make_rehearsal,
+    make_reminder,
+    roster_vote,
 )
+from protocols.signing import open_signed, statement_hash
+from protocols.transcript import Entry, Transcript
+from protocols.wire import messages_pb2 as pb
+from protocols.wire.codec import encode
+from tests.trustee.scene import COORDINATOR, NOW, Scene, member_key, new_duties, new_ledger
 from trustee.duties import Duties, Post
+from trustee.errors import LedgerError
+from trustee.ledger import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +51,33 @@ def closing_vote(duties: Duties, entries: Iterable[Entry]) -> bytes:
     return action.statement
 
 
+def opened(scene: Scene, votes: int = 3) -> Transcript:
+    """A log in which so many trustees countersigned the roster."""
+    log = Transcript(scene.round_id)
+    log.append("plan", scene.record.plan)
+    for key in scene.held.signing[:votes]:
+        log.append("roster", roster_vote(scene.plan, scene.roster, key))
+    return log
+
+
+def close(
+    scene: Scene, log: Transcript, included: Iterable[bytes], head: bytes | None = None
+) -> None:
+    """The coordinator's list, over the log as it stands."""
+    signed = closing.propose(scene.plan, included, log.head if head is None else head, COORDINATOR)
+    log.append("close", signed)
+
+
 def forked(scene: Scene, numbers: Iterable[int], *, left_out: int = 0) -> Transcript:
     """A transcript that a dishonest coordinator makes up for one trustee.
 
     :param left_out: how many of the logged contributions it does not list.
     """
-    log = Transcript(scene.round_id)
-    log.append("plan", scene.record.plan)
+    log = opened(scene)
     for number in numbers:
         log.append("contribution", scene.contribution(number))
     included = [statement_hash(payload) for payload in log.of_kind("contribution")]
-    included = included[left_out:]
-    log.append("close", closing.propose(scene.plan, included, log.head, COORDINATOR))
+    close(scene, log, included[left_out:])
     return log
 
 
@@ -121,21 +143,53 @@ def test_a_logged_contribution_is_not_left_off_the_list(
     scene: Scene, tmp_path: Path, left_out: int
 ) -> None:
     log = forked(scene, range(1, 13), left_out=left_out)
+    duties = new_duties(scene, 1, tmp_path)
+    read_all(duties, log.entries)
 
-    with pytest.raises(TranscriptBroken, match="all the contributions before it"):
-        read_all(new_duties(scene, 1, tmp_path), log.entries)
+    with pytest.raises(TranscriptBroken, match="was logged, and so acknowledged, but not counted"):
+        duties.step()
+    assert (tmp_path / "ledger-1.jsonl").read_bytes() == b""
 
 
-def test_a_contribution_is_not_logged_twice(scene: Scene, tmp_path: Path) -> None:
-    log = Transcript(scene.round_id)
-    log.append("plan", scene.record.plan)
-    once = scene.contribution(1)
-    log.append("contribution", once)
-    log.append("contribution", once)
-    log.append("close", closing.propose(scene.plan, [statement_hash(once)], log.head, COORDINATOR))
+def test_the_last_valid_version_is_counted(scene: Scene, tmp_path: Path) -> None:
+    log = opened(scene)
+    first, second = scene.contribution(1), scene.contribution(1, version=2)
+    others = [scene.contribution(number) for number in range(2, 7)]
+    for data in (first, *others, second):
+        log.append("contribution", data)
+    listed = [statement_hash(data) for data in (second, *others)]
+    honest, older = log, Transcript(scene.round_id, list(log.entries))
+    close(scene, honest, listed)
+    close(scene, older, [statement_hash(first), *listed[1:]])
 
-    with pytest.raises(TranscriptBroken, match="another list"):
-        read_all(new_duties(scene, 1, tmp_path), log.entries)
+    closing_vote(new_duties(scene, 1, tmp_path), honest.entries)
+
+    refusing = new_duties(scene, 2, tmp_path)
+    read_all(refusing, older.entries)
+    with pytest.raises(TranscriptBroken, match="superseded by a later version"):
+        refusing.step()
+
+
+def test_a_contribution_whose_proof_fails_is_not_counted(scene: Scene, tmp_path: Path) -> None:
+    log = opened(scene)
+    good = [scene.contribution(number) for number in range(1, 7)]
+    # Made for version 1 of member 8, and handed in under another name.
+    copied = Scene(title="Another plan").contribution(8)
+    payload = pb.Contribution.FromString(open_signed(copied, "contribution").payload)
+    payload.plan_hash = scene.plan.hash
+    bad = member_key(7).sign("contribution", encode(payload))
+    for data in (bad, *good):
+        log.append("contribution", data)
+    with_bad = Transcript(scene.round_id, list(log.entries))
+    close(scene, log, map(statement_hash, good))
+    close(scene, with_bad, map(statement_hash, (bad, *good)))
+
+    closing_vote(new_duties(scene, 1, tmp_path), log.entries)
+
+    refusing = new_duties(scene, 2, tmp_path)
+    read_all(refusing, with_bad.entries)
+    with pytest.raises(TranscriptBroken, match="is listed and cannot be"):
+        refusing.step()
 
 
 def test_a_restarted_trustee_signs_the_same_closing(scene: Scene, tmp_path: Path) -> None:
@@ -151,48 +205,176 @@ def test_a_restarted_trustee_signs_the_same_closing(scene: Scene, tmp_path: Path
     assert votes[0] == votes[1]
 
 
-@pytest.mark.parametrize(
-    "defect", ["payload", "kind", "order", "plan", "late", "second close", "head"]
-)
-def test_a_transcript_that_does_not_hold_is_refused(
+DEFECTS = {
+    "late": "too many or too late",
+    "second close": "a second time",
+    "head": "closes another log",
+    "roster too few": "before enough trustees countersigned",
+    "close too early": "before enough trustees countersigned",
+    "late roster": "roster vote too many or too late",
+    "late rehearsal": "rehearsal after the round began",
+    "late deadline": "deadline after the closing",
+    "mislabelled": "another kind",
+    "after the end": "has no place there",
+    "second refusal": "second refusal",
+    "early vote": "too many or too early",
+    "early release": "too many or too early",
+}
+
+
+def broken(scene: Scene, defect: str) -> Transcript:
+    """A log with one entry, the last, in a place where it must not stand."""
+    plan, key = scene.plan, scene.held.signing[0]
+    deadline = make_deadline(plan, NOW, NOW + 5, "longer", COORDINATOR)
+    closed = forked(scene, range(1, 3))
+    if defect == "late":
+        closed.append("contribution", scene.contribution(5))
+    elif defect == "second close":
+        close(scene, closed, [])
+    elif defect == "late roster":
+        closed.append("roster", roster_vote(plan, scene.roster, scene.held.signing[3]))
+    elif defect == "late deadline":
+        closed.append("deadline", deadline)
+    elif defect == "after the end":
+        closed.append("cancellation", make_cancellation(plan, NOW, "wrong", COORDINATOR))
+        closed.append("refusal", make_refusal(plan, "too late", key))
+    else:
+        closed = opened(scene, votes=2 if defect in ("roster too few", "close too early") else 3)
+        _append_early(scene, closed, defect, deadline)
+    return closed
+
+
+def _append_early(scene: Scene, log: Transcript, defect: str, deadline: bytes) -> None:
+    plan, key = scene.plan, scene.held.signing[0]
+    if defect == "head":
+        close(scene, log, [], bytes(32))
+    elif defect == "roster too few":
+        log.append("contribution", scene.contribution(1))
+    elif defect == "close too early":
+        close(scene, log, [])
+    elif defect == "late rehearsal":
+        log.append("rehearsal", make_rehearsal(plan, b"{}", COORDINATOR))
+    elif defect == "mislabelled":
+        log.append("reminder", deadline)
+    elif defect == "second refusal":
+        log.append("refusal", make_refusal(plan, "first", key))
+        log.append("refusal", make_refusal(plan, "second", key))
+    elif defect == "early vote":
+        log.append("certificate", key.sign("certificate", b""))
+    else:
+        log.append("release", COORDINATOR.sign("release", b""))
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_an_entry_that_has_no_place_is_refused(scene: Scene, tmp_path: Path, defect: str) -> None:
+    *before, last = broken(scene, defect).entries
+    duties = new_duties(scene, 1, tmp_path)
+    read_all(duties, before)
+
+    with pytest.raises(TranscriptBroken, match=DEFECTS[defect]):
+        duties.read(last)
+
+
+@pytest.mark.parametrize("defect", ["payload", "kind", "order", "plan"])
+def test_a_transcript_that_was_altered_is_refused(
     scene: Scene, tmp_path: Path, defect: str
 ) -> None:
     log = forked(scene, range(1, 3))
     if defect == "plan":
         log = Transcript(scene.round_id)
         log.append("plan", Scene(title="Another").record.plan)
-    elif defect == "late":
-        log.append("contribution", scene.contribution(5))
-    elif defect == "second close":
-        log.append("close", closing.propose(scene.plan, [], log.head, COORDINATOR))
-    elif defect == "head":
-        log = Transcript(scene.round_id)
-        log.append("plan", scene.record.plan)
-        log.append("close", closing.propose(scene.plan, [], bytes(32), COORDINATOR))
     entries = list(log.entries)
     if defect == "payload":
-        entries[1] = dataclasses.replace(entries[1], payload=scene.contribution(7))
+        entries[4] = dataclasses.replace(entries[4], payload=scene.contribution(7))
     elif defect == "kind":
-        entries[1] = dataclasses.replace(entries[1], kind="closing")
+        entries[4] = dataclasses.replace(entries[4], kind="closing")
     elif defect == "order":
-        entries[1], entries[2] = entries[2], entries[1]
+        entries[4], entries[5] = entries[5], entries[4]
 
-    duties = new_duties(scene, 1, tmp_path)
     with pytest.raises(TranscriptBroken):
-        read_all(duties, entries)
+        read_all(new_duties(scene, 1, tmp_path), entries)
 
 
-def test_a_listed_contribution_that_is_bad_stops_the_round(scene: Scene, tmp_path: Path) -> None:
+def test_what_is_said_around_a_round_has_its_place(scene: Scene, tmp_path: Path) -> None:
+    plan = scene.plan
     log = Transcript(scene.round_id)
     log.append("plan", scene.record.plan)
+    log.append("rehearsal", make_rehearsal(plan, b"{}", COORDINATOR))
+    log.append("deadline", make_deadline(plan, NOW, NOW + 5, "longer", COORDINATOR))
+    for key in scene.held.signing:
+        log.append("roster", roster_vote(plan, scene.roster, key))
+    log.append("reminder", make_reminder(plan, NOW, 0, COORDINATOR))
+    log.append("refusal", make_refusal(plan, "not my sector", scene.held.signing[3]))
+    sent = [scene.contribution(number) for number in range(1, 7)]
+    for data in sent:
+        log.append("contribution", data)
+    close(scene, log, map(statement_hash, sent))
+
+    closing_vote(new_duties(scene, 1, tmp_path), log.entries)
+
+
+@pytest.mark.parametrize("kind", ["deadline", "rehearsal", "cancellation"])
+def test_only_the_coordinator_announces(scene: Scene, tmp_path: Path, kind: str) -> None:
+    plan, key = scene.plan, scene.held.signing[0]
+    statements = {
+        "deadline": make_deadline(plan, NOW, NOW + 5, "longer", key),
+        "rehearsal": make_rehearsal(plan, b"{}", key),
+        "cancellation": make_cancellation(plan, NOW, "wrong", key),
+    }
+    log = opened(scene, votes=0)
+    log.append(kind, statements[kind])
+
+    with pytest.raises(InvalidSignature, match="the coordinator's to sign"):
+        read_all(new_duties(scene, 1, tmp_path), log.entries)
+
+
+def test_after_a_cancellation_nothing_is_signed(scene: Scene, tmp_path: Path) -> None:
+    log = forked(scene, range(1, 13))
+    log.append("cancellation", make_cancellation(scene.plan, NOW, "wrong", COORDINATOR))
+    duties = new_duties(scene, 1, tmp_path)
+    read_all(duties, log.entries)
+
+    assert duties.finished
+    assert duties.step() == []
+    assert (tmp_path / "ledger-1.jsonl").read_bytes() == b""
+
+
+def test_votes_of_others_are_noted_and_an_own_one_must_be_known(
+    scene: Scene, tmp_path: Path
+) -> None:
+    log = forked(scene, range(1, 13))
+    own = closing_vote(new_duties(scene, 1, tmp_path), log.entries)
+    other = closing_vote(new_duties(scene, 2, tmp_path), log.entries)
+    log.append("closing", other)
+    log.append("closing", own)
+    signer = scene.held.signing[1].public.raw
+
+    for _ in range(2):
+        ledger = Ledger(copy(tmp_path, "ledger-1.jsonl"))
+        read_all(Duties(scene.terms(), scene.holder(1), ledger), log.entries)
+        assert len(ledger.seen(signer)) == 1
+        ledger.close()
+
+    forgotten = new_ledger(tmp_path / "empty.jsonl")
+    with pytest.raises(LedgerError, match="ledger does not know"):
+        read_all(Duties(scene.terms(), scene.holder(1), forgotten), log.entries)
+
+
+def copy(folder: Path, name: str) -> Path:
+    """A copy of a ledger whose file is held open by a test."""
+    path = folder / f"copy-of-{name}"
+    if not path.exists():
+        path.write_bytes((folder / name).read_bytes())
+    return path
+
+
+def test_a_contribution_of_a_stranger_cannot_be_listed(scene: Scene, tmp_path: Path) -> None:
+    log = opened(scene)
     stranger = scene.contribution(1, signer=COORDINATOR)
     log.append("contribution", stranger)
-    log.append(
-        "close", closing.propose(scene.plan, [statement_hash(stranger)], log.head, COORDINATOR)
-    )
+    close(scene, log, [statement_hash(stranger)])
     duties = new_duties(scene, 1, tmp_path)
-    for entry in log.entries:
-        duties.read(entry)
+    read_all(duties, log.entries)
 
-    with pytest.raises(InvalidSignature, match="not on the roster"):
+    with pytest.raises(TranscriptBroken, match="not on the roster"):
         duties.step()

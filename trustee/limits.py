@@ -1,0 +1,97 @@
+"""limits.toml: the least terms a trustee accepts, as its organisation wrote them down."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from protocols.errors import StorageError
+from protocols.files import read_limited, replace_file
+from trustee.agreement import TrusteeLimits
+from trustee.errors import FolderError
+
+LIMITS = "limits.toml"
+AUTOMATIC, BY_HAND = "automatic", "by-hand"
+MAX_KNOWN_BYTES = 1 << 24
+
+_NUMBERS = ("minimum_cohort", "dominance_percent")
+_FIELDS = frozenset({*_NUMBERS, "refused_cohorts", "roster_approval", "known_enterprises"})
+
+_TEXT = """\
+# The least terms this trustee accepts; a plan may be stricter.
+minimum_cohort = {minimum_cohort}
+dominance_percent = {dominance_percent}
+# Cohorts it takes no part in. Nobody is trustee of a cohort of its own sector.
+refused_cohorts = {refused_cohorts}
+# "automatic": countersign a roster when every member has a valid certificate.
+# "by-hand": a person approves as well (cefed trustee roster show, then approve).
+roster_approval = "{roster_approval}"
+# A file with one registered enterprise id a line; a roster with anybody else is refused.
+# Without it nothing here stops a coordinator that enrols enterprises which do not exist.
+# known_enterprises = "known.txt"
+"""
+
+
+def save_limits(folder: Path, limits: TrusteeLimits) -> None:
+    """Write limits.toml for a new trustee. :raises StorageError: it cannot be written."""
+    text = _TEXT.format(
+        minimum_cohort=limits.minimum_cohort,
+        dominance_percent=limits.dominance_percent,
+        refused_cohorts=json.dumps(list(limits.refused_cohorts)),
+        roster_approval=BY_HAND if limits.approve_by_hand else AUTOMATIC,
+    )
+    replace_file(folder / LIMITS, text.encode("utf-8"))
+
+
+def load_limits(folder: Path) -> TrusteeLimits:
+    """Read limits.toml and the list of enterprises that it names.
+
+    :raises FolderError: missing, malformed, or with a setting that is not known.
+    """
+    path = folder / LIMITS
+    data = _read_toml(path)
+    unknown = sorted(set(data) - _FIELDS)
+    if unknown:
+        raise FolderError(f"{path}: {unknown[0]!r} is not a limit")
+    for name in _NUMBERS:
+        if type(data.get(name)) is not int or not 0 < data[name] < 1 << 31:
+            raise FolderError(f"{path}: {name} is a whole number above 0")
+    cohorts = data.get("refused_cohorts", [])
+    if not isinstance(cohorts, list) or not all(isinstance(name, str) for name in cohorts):
+        raise FolderError(f"{path}: refused_cohorts is a list of names")
+    approval = data.get("roster_approval", AUTOMATIC)
+    if approval not in (AUTOMATIC, BY_HAND):
+        raise FolderError(f'{path}: roster_approval is "{AUTOMATIC}" or "{BY_HAND}"')
+    known = data.get("known_enterprises")
+    if known is not None and (not isinstance(known, str) or not known):
+        raise FolderError(f"{path}: known_enterprises is the name of a file")
+    return TrusteeLimits(
+        data["minimum_cohort"],
+        data["dominance_percent"],
+        tuple(cohorts),
+        approve_by_hand=approval == BY_HAND,
+        known_enterprises=None if known is None else _read_known(folder / known),
+    )
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_limited(path, 1 << 16).decode("utf-8"))
+    except StorageError as error:
+        raise FolderError(str(error)) from error
+    except ValueError as error:
+        raise FolderError(f"{path} is not a limits file: {error}") from error
+
+
+def _read_known(path: Path) -> frozenset[str]:
+    """The ids in a file, one a line; empty lines and those that begin with # are passed over."""
+    try:
+        lines = read_limited(path, MAX_KNOWN_BYTES).decode("utf-8").splitlines()
+    except StorageError as error:
+        raise FolderError(str(error)) from error
+    except ValueError as error:
+        raise FolderError(f"{path} is not text in UTF-8") from error
+    ids = (line.strip() for line in lines)
+    return frozenset(text for text in ids if text and not text.startswith("#"))

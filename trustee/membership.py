@@ -1,0 +1,56 @@
+"""Who is behind a roster: what a trustee asks before it countersigns one.
+
+The coordinator enrols the members, so a coordinator that invents some could surround one real
+enterprise with them. A trustee therefore sees a certificate of every member, with the registered id
+that enterprises are known by outside, and may hold it against a list of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from protocols.enrolment import MemberCertificate, check_roster
+from protocols.errors import PolicyRefusal
+from protocols.terms import Terms
+from trustee.agreement import TrusteeLimits
+from trustee.rosters import SeenMember, SeenRoster
+
+
+def see_roster(
+    terms: Terms,
+    certificates: Sequence[bytes],
+    revocations: bytes,
+    limits: TrusteeLimits,
+    *,
+    now: int,
+) -> SeenRoster:
+    """Check the certificates of all members of a round, as the coordinator handed them out.
+
+    Refusals name members by their pseudonyms only: they are logged where the public reads them.
+
+    :param now: seconds since 1970-01-01 UTC.
+    :raises EnrolmentError: a member without a valid certificate, or two members with one id.
+    :raises PolicyRefusal: a member that is not on this trustee's own list.
+    """
+    found = check_roster(terms.roster, certificates, revocations, terms.coordinator, now=now)
+    known = limits.known_enterprises
+    strangers = [] if known is None else [m for m in found if m.enterprise_id not in known]
+    if strangers:
+        names = ", ".join(member.key.fingerprint for member in strangers[:10])
+        raise PolicyRefusal(
+            f"{len(strangers)} members of the roster are not enterprises that this trustee knows: "
+            f"{names}"
+        )
+    plan = terms.plan
+    return SeenRoster(
+        plan.round_id,
+        plan.cohort,
+        plan.period,
+        plan.hash.hex(),
+        terms.roster.hash.hex(),
+        tuple(map(_seen, found)),
+    )
+
+
+def _seen(member: MemberCertificate) -> SeenMember:
+    return SeenMember(member.enterprise_id, member.group, member.key.fingerprint)
