@@ -1,10 +1,11 @@
 """The bulletin board: what the coordinator does with everything that reaches it, without a socket.
 
-Every statement is checked on arrival (:mod:`coordinator.rounds`), stored durably, and only then
-acknowledged with a signed receipt. Sending the same bytes again gives the same receipt. Work on a
-round is done in turns; the costly checks (proofs of knowledge, share proofs) run outside them, once
-for each statement. :meth:`Board.advance` does what the coordinator itself owes each round; a clerk
-thread calls it (:mod:`coordinator.server`), tests call it directly. SPEC.md section 4.
+Every statement is checked on arrival, stored durably by one writing thread
+(:mod:`coordinator.writer`), and only then acknowledged with a signed receipt. Sending the same
+bytes again gives the same receipt. Of a contribution only the envelope is checked on arrival; its
+ciphertexts and proof are examined afterwards (:mod:`coordinator.proofs`). :meth:`Board.advance`
+does what the coordinator itself owes each round; a clerk thread calls it
+(:mod:`coordinator.server`), tests call it directly. SPEC.md section 4.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from coordinator.desk import Desk
-from coordinator.errors import CoordinatorError
-from coordinator.rounds import TRUSTEE_KINDS, Duty, State, build_release
-from coordinator.store import RoundRow, Store
-from protocols import closing, opening, threshold
+from coordinator.clerk import Clerk, Clock
+from coordinator.desk import Desk, Place
+from coordinator.errors import CoordinatorError, StoreError
+from coordinator.metrics import Metrics
+from coordinator.peers import Peers
+from coordinator.proofs import Examiner
+from coordinator.rounds import TRUSTEE_KINDS
+from coordinator.states import COLLECTING, State
+from coordinator.store import NewEntry, RoundRow, Store
+from coordinator.writer import Writer
+from protocols import contribution, notices, threshold
 from protocols.ceremony import Ceremony
-from protocols.contribution import verify_proof
+from protocols.contribution import Arrived
 from protocols.errors import (
     InvalidShare,
     InvalidSignature,
@@ -29,9 +36,9 @@ from protocols.errors import (
     PolicyRefusal,
     ProtocolError,
 )
-from protocols.paillier import encryptor_for
-from protocols.signing import SigningKey, Statement, open_signed, statement_hash
-from protocols.terms import CeremonyReader, Description, read_terms
+from protocols.plan import Plan
+from protocols.signing import SigningKey, Statement, VerifyKey, open_signed, statement_hash
+from protocols.terms import CeremonyReader, Description, Terms, read_terms
 from protocols.transcript import Entry, genesis, next_entry, sign_receipt
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import MAX_SMALL, decode
@@ -40,7 +47,7 @@ LOG = logging.getLogger("cefed.coordinator")
 
 MAX_ROUNDS = 10_000
 
-Clock = Callable[[], int]
+Revoked = Callable[[VerifyKey], bool]
 
 
 def wall_clock() -> int:
@@ -48,11 +55,19 @@ def wall_clock() -> int:
     return int(time.time())
 
 
+def nobody(_: VerifyKey) -> bool:
+    """The :data:`Revoked` of a board without a registry."""
+    return False
+
+
 class Board:
     """All rounds of one coordinator. Safe to call from many threads.
 
     :param clock: seconds since 1970; a parameter for tests.
-    :param read_ceremony: see :data:`protocols.terms.CeremonyReader`.
+    :param read_ceremony: see :data:`protocols.terms.CeremonyReader`; with workers it is pickled.
+    :param revoked: whether a member's key was revoked; asked for every contribution.
+    :param workers: processes that examine contributions; 0 to do it in :meth:`advance`.
+    :param close_when_complete: end a collection once every member has contributed.
     """
 
     def __init__(
@@ -62,29 +77,57 @@ class Board:
         *,
         clock: Clock = wall_clock,
         read_ceremony: CeremonyReader = Ceremony.from_signed,
+        revoked: Revoked = nobody,
+        workers: int = 0,
+        close_when_complete: bool = True,
     ) -> None:
         self.key = key
         self.changed = threading.Event()
-        """Set after every new entry, so that the clerk need not wait for its timer."""
+        """Set when there may be something to do, so that the clerk need not wait for its timer."""
+        self.metrics = Metrics()
         self._store = store
         self._clock = clock
         self._read_ceremony = read_ceremony
+        self._revoked = revoked
+        self._peers = Peers()
         self._desks: dict[str, Desk] = {}
         self._lock = threading.Lock()
         for row in store.rounds():
             self._load(row.round_id)
+        self._writer = Writer(store, self.metrics)
+        self._examiner = Examiner(
+            store, read_ceremony, workers, metrics=self.metrics, on_ready=self.changed.set
+        )
+        self._clerk = Clerk(
+            store,
+            key,
+            self._writer,
+            self._examiner,
+            clock=clock,
+            metrics=self.metrics,
+            changed=self.changed,
+            when_complete=close_when_complete,
+        )
+
+    def close(self) -> None:
+        """Finish what was handed in and end workers and writer; the store is the caller's."""
+        self._examiner.close()
+        self._writer.close()
 
     # What the operator does
 
-    def create_round(self, record: Description) -> str:
-        """Open a round; its id. The same record again changes nothing.
+    def create_round(self, record: Description, rehearsal: bytes = b"") -> str:
+        """Propose a round; its id. The same record again changes nothing.
 
+        :param rehearsal: the signed report of a dry run, if there was one.
         :raises PlanError: parts that do not fit, a deadline in the past, or a name that is taken.
         """
         terms = read_terms(record, self.key.public, read_ceremony=self._read_ceremony)
         plan = terms.plan
+        if rehearsal:
+            notices.read_rehearsal(rehearsal, plan, self.key.public)
         with self._lock:
-            known = self._desks.get(plan.round_id)
+            known = self._desks.get(plan.round_id) or self._load(plan.round_id)
             if known is not None:
                 if known.round.terms.description == record:
                     return plan.round_id
@@ -93,93 +136,108 @@ class Board:
                 raise PlanExpired(f"the deadline of round {plan.round_id} has passed already")
             if len(self._desks) >= MAX_ROUNDS:
                 raise PolicyRefusal(f"this coordinator keeps at most {MAX_ROUNDS} rounds")
-            first = next_entry(genesis(plan.round_id), 0, "plan", record.plan)
-            signer = self.key.public.raw
-            self._store.create_round(plan.round_id, State.OPEN, record, first, signer)
-            self._desks[plan.round_id] = Desk.load(self._store, terms)
+            first = self._first_entries(plan, record.plan, rehearsal)
+            self._store.create_round(plan.round_id, State.PROPOSED, record, first)
+            if self._load(plan.round_id) is None:
+                raise StoreError(f"round {plan.round_id} was stored and cannot be read again")
         LOG.info(
-            "round %s: open, cohort %s, %d members", plan.round_id, plan.cohort, plan.participants
+            "round %s: proposed, cohort %s, %d members",
+            plan.round_id,
+            plan.cohort,
+            plan.participants,
         )
+        self.changed.set()
         return plan.round_id
 
-    def close_round(self, round_id: str, request: bytes) -> None:
-        """Close before the deadline, at the operator's signed request."""
+    def announce(self, round_id: str, data: bytes) -> bytes:
+        """Take the operator's reminder, deadline or cancellation; the signed receipt.
+
+        :raises ProtocolError: as it says.
+        """
         desk = self._desk(round_id)
-        statement = open_signed(request, "close-request", MAX_SMALL)
-        if statement.signer != self.key.public:
-            raise InvalidSignature("a round is closed by its coordinator's operator only")
-        if decode(pb.Close, statement.payload).plan_hash != desk.round.terms.plan.hash:
-            raise PlanError("the request is for another round")
-        with desk.turn:
-            if desk.round.state is State.OPEN:
-                self._close(desk)
+        kind = decode(pb.Signed, data, MAX_SMALL).kind
+        if kind not in notices.KINDS:
+            raise PolicyRefusal(f"{kind[:40]!r} statements are not announced")
+        return self._take(desk, open_signed(data, kind, MAX_SMALL))
 
     # What everybody may ask
 
-    def rounds(self) -> list[RoundRow]:
-        """Every round with its state and sizes."""
-        desks = sorted(self._desks.items())
-        return [
-            RoundRow(round_id, desk.round.state, len(desk.round.members), desk.entries)
-            for round_id, desk in desks
-        ]
+    def rounds(self, caller: VerifyKey | None = None) -> list[RoundRow]:
+        """Every round with its state and sizes, and whether ``caller`` is on its roster."""
+        return [_row(desk, caller) for _, desk in sorted(self._desks.items())]
 
-    def describe(self, round_id: str) -> tuple[Description, State]:
-        """What a round was created from, and its state."""
+    def describe(self, round_id: str) -> tuple[Description, State, list[bytes], list[bytes]]:
+        """What a round was created from, its state, the roster votes, and what was announced."""
         desk = self._desk(round_id)
-        return desk.round.terms.description, desk.round.state
+        with desk.turn:
+            votes = [vote for _, vote in sorted(desk.round.votes["roster"].items())]
+            announced = list(desk.round.notices)
+            return desk.round.terms.description, desk.round.state, votes, announced
+
+    def terms(self, round_id: str) -> Terms:
+        """The checked terms of a round: plan, roster, ceremony."""
+        return self._desk(round_id).round.terms
+
+    def trustee_index(self, round_id: str, key: VerifyKey) -> int:
+        """Which trustee of a round signs with ``key``. :raises InvalidSignature: none does."""
+        return self._desk(round_id).round.terms.ceremony.trustee(key).index
+
+    def refusals(self, round_id: str) -> dict[str, str]:
+        """Why trustees left a round, by their names; for the operator."""
+        desk = self._desk(round_id)
+        trustees = desk.round.terms.ceremony.trustees
+        with desk.turn:
+            return {trustees[i - 1].name: why for i, why in sorted(desk.round.refusals.items())}
 
     def read(self, round_id: str, from_index: int) -> Iterator[Entry]:
         """The transcript from an index on; contributions stay confidential until the close."""
         desk = self._desk(round_id)
         for entry in self._store.read(round_id, from_index):
-            if entry.index > 0 and desk.round.state is State.OPEN:
+            if entry.index > 0 and desk.round.state in COLLECTING:
                 return
             yield entry
 
     # What nodes and trustees send
 
-    def submit(self, round_id: str, data: bytes) -> bytes:
+    def submit(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """Take a contribution; the signed receipt. :raises ProtocolError: naming the defect."""
-        desk = self._desk(round_id)
-        digest = statement_hash(data)
-        with desk.turn:
-            # A second copy waits for the verdict on the first: one proof, one verification.
-            while digest in desk.checking:
-                desk.turn.wait()
-            if digest in desk.places:
-                return self._receipt(desk, data)
-            desk.round.check_open(self._clock())
-            desk.checking.add(digest)
         try:
-            self._check_and_log(desk, data)
-        finally:
-            with desk.turn:
-                desk.checking.discard(digest)
-                desk.turn.notify_all()
-        self.changed.set()
-        return self._receipt(desk, data)
+            desk = self._desk(round_id)
+            terms = desk.round.terms
+            arrived, _ = contribution.peek(
+                data, terms.plan, terms.layout, terms.roster, terms.ceremony.key.public
+            )
+            if arrived.member != caller:
+                raise InvalidSignature(
+                    f"the contribution is signed by {arrived.member.fingerprint} and sent by "
+                    f"{caller.fingerprint}: nobody speaks for another"
+                )
+            place = desk.places.get(arrived.hash)
+            if place is None:
+                place = self._log(desk, data, arrived)
+            else:
+                self.metrics.arrivals.labels("repeated").inc()
+        except ProtocolError:
+            self.metrics.arrivals.labels("refused").inc()
+            raise
+        except CoordinatorError:
+            self.metrics.arrivals.labels("failed").inc()
+            raise
+        return self._receipt(desk, arrived.hash, place)
 
-    def post(self, round_id: str, data: bytes) -> bytes:
+    def post(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """Take a trustee's statement; the signed receipt. :raises ProtocolError: as it says."""
         desk = self._desk(round_id)
         kind = decode(pb.Signed, data).kind
         if kind not in TRUSTEE_KINDS:
             raise PolicyRefusal(f"{kind[:40]!r} statements are not posted")
         statement = open_signed(data, kind)
-        with desk.turn:
-            if statement.hash in desk.places:
-                return self._receipt(desk, data)
-            self._admit(desk, statement)
-        if kind == "sums":
-            self._check_shares(desk, statement)
-        with desk.turn:
-            if statement.hash not in desk.places:
-                self._admit(desk, statement)
-                desk.append(kind, data)
-                LOG.info("round %s: %s by %s", round_id, kind, desk.trustee_name(statement.signer))
-        self.changed.set()
-        return self._receipt(desk, data)
+        if statement.signer != caller:
+            raise InvalidSignature(
+                f"the {kind} statement is signed by {statement.signer.fingerprint} and sent by "
+                f"{caller.fingerprint}: nobody speaks for another"
+            )
+        return self._take(desk, statement)
 
     def send_sealed(
         self, round_id: str, phase: str, sender: int, recipient: int, envelope: bytes
@@ -188,12 +246,26 @@ class Board:
         desk = self._desk(round_id)
         with desk.turn:
             desk.round.check_sealed(phase, sender, recipient, envelope)
-            self._store.put_sealed(round_id, phase, sender, recipient, envelope)
+        self._store.put_sealed(round_id, phase, sender, recipient, envelope)
 
-    def sealed(self, round_id: str, recipient: int, phase: str) -> list[tuple[int, bytes]]:
-        """The envelopes waiting for a trustee; only it can open them."""
-        self._desk(round_id)
+    def sealed(
+        self, round_id: str, recipient: int, phase: str, caller: VerifyKey
+    ) -> list[tuple[int, bytes]]:
+        """The envelopes waiting for a trustee, who is the caller.
+
+        :raises InvalidSignature: the caller is another, or no trustee of this round.
+        """
+        if self.trustee_index(round_id, caller) != recipient:
+            raise InvalidSignature("a trustee fetches its own envelopes only")
         return self._store.sealed(round_id, recipient, phase)
+
+    def post_peer(self, data: bytes, caller: VerifyKey) -> None:
+        """Relay a trustee's ledger question or answer. :raises ProtocolError: as it says."""
+        self._peers.post(data, caller)
+
+    def peers(self, key_id: bytes) -> list[bytes]:
+        """The ledger questions and answers about the key ``key_id``."""
+        return self._peers.statements(key_id)
 
     # What the coordinator owes
 
@@ -202,66 +274,38 @@ class Board:
 
         A round that cannot go on is reported once and tried again, ever more rarely.
         """
-        done = [self._advance(desk) for desk in list(self._desks.values())]
-        return any(done)
+        return self._clerk.advance(list(self._desks.values()))
 
-    def _advance(self, desk: Desk) -> bool:
-        if desk.rests(now := self._clock()):
-            return False
-        try:
-            with desk.turn:
-                duty = desk.round.duty(now)
-                if duty is Duty.CLOSE:
-                    self._close(desk)
-                    return True
-            if duty is Duty.RELEASE:
-                self._release(desk)
-                return True
-            if duty is Duty.CLEAN and not desk.clean:
-                self._store.empty_mailbox(desk.round_id)
-                desk.clean = True
-        except Exception as error:  # whatever happens to one round, the others go on
-            if desk.rest(now, reason := f"{type(error).__name__}: {error}"):
-                strange = not isinstance(error, ProtocolError | CoordinatorError)
-                LOG.error("round %s: %s", desk.round_id, reason, exc_info=strange)
-        return False
+    def _log(self, desk: Desk, data: bytes, arrived: Arrived) -> Place:
+        """Have a contribution written that was not there before."""
+        if self._revoked(arrived.member):
+            raise InvalidSignature(f"the key of {arrived.member.fingerprint} was revoked")
+        # The deadline has to hold on arrival; only a round that has closed meanwhile is late. The
+        # writer decides again in its turn, so that nobody has to wait for one here.
+        desk.round.check_time(arrived.member, self._clock())
+        place = self._writer.append(desk, data, arrived)
+        self.metrics.arrivals.labels("accepted").inc()
+        if desk.round.complete:
+            self.changed.set()
+        return place
 
-    def _close(self, desk: Desk) -> None:
-        included = desk.included_hashes()
-        proposal = closing.propose(desk.round.terms.plan, included, desk.head, self.key)
-        desk.append("close", proposal)
-        LOG.info("round %s: closed with %d contributions", desk.round_id, len(included))
-        self.changed.set()
-
-    def _release(self, desk: Desk) -> None:
-        opened = {}
-        if not desk.round.certificate_withholds():
-            ceremony, labels = desk.round.terms.ceremony, desk.round.sum_labels
-            sets = desk.round.sums_sets().values()
-            opened = opening.open_all(ceremony, desk.aggregates(), labels, sets)
-        payload = build_release(desk.round, opened)
-        with desk.turn:
-            desk.append("release", self.key.sign("release", payload))
-        self.changed.set()
-
-    def _check_and_log(self, desk: Desk, data: bytes) -> None:
-        contribution = desk.read_contribution(data)
-        with desk.turn:
-            desk.round.check_member(contribution.member)
-            desk.seen().check_new(contribution)
-        verify_proof(contribution, encryptor_for(desk.round.terms.ceremony.key.public))
-        with desk.turn:
-            # The deadline held on arrival; only a round that closed meanwhile is too late.
-            if desk.round.state is not State.OPEN:
-                raise PlanExpired(f"round {desk.round_id} was closed meanwhile")
-            desk.round.check_member(contribution.member)
-            desk.seen().check_new(contribution)
-            desk.append("contribution", data)
-            desk.seen().add(contribution)
+    def _take(self, desk: Desk, statement: Statement) -> bytes:
+        """Log a statement other than a contribution; its receipt."""
+        place = desk.places.get(statement.hash)
+        if place is None:
+            self._admit(desk, statement)
+            if statement.kind == "sums":
+                self._check_shares(desk, statement)
+            place = self._writer.append(desk, statement.received, statement)
+            who = statement.signer.fingerprint
+            LOG.info("round %s: %s by %s", desk.round_id, statement.kind, who)
+            self.changed.set()
+        return self._receipt(desk, statement.hash, place)
 
     def _admit(self, desk: Desk, statement: Statement) -> None:
         try:
-            desk.round.admit(statement)
+            with desk.turn:
+                desk.round.admit(statement)
         except ProtocolError as error:
             who = statement.signer.fingerprint
             LOG.warning("round %s: refused %s by %s: %s", desk.round_id, statement.kind, who, error)
@@ -279,10 +323,18 @@ class Board:
             LOG.error("round %s: trustee %s lies: %s", desk.round_id, trustee.name, error)
             raise
 
-    def _receipt(self, desk: Desk, data: bytes) -> bytes:
-        place = desk.places[statement_hash(data)]
-        entry = Entry(place.index, place.kind, data, place.hash)
-        return sign_receipt(self.key, desk.round_id, entry)
+    def _receipt(self, desk: Desk, digest: bytes, place: Place) -> bytes:
+        entry = Entry(place.index, place.kind, b"", place.hash)
+        return sign_receipt(self.key, desk.round_id, entry, digest)
+
+    def _first_entries(self, plan: Plan, signed_plan: bytes, rehearsal: bytes) -> list[NewEntry]:
+        signer, head, first = self.key.public.raw, genesis(plan.round_id), []
+        for index, (kind, data) in enumerate((("plan", signed_plan), ("rehearsal", rehearsal))):
+            if data:
+                entry = next_entry(head, index, kind, data)
+                first.append(NewEntry(plan.round_id, entry, statement_hash(data), signer))
+                head = entry.hash
+        return first
 
     def _desk(self, round_id: str) -> Desk:
         try:
@@ -290,11 +342,28 @@ class Board:
         except KeyError:
             raise PlanError(f"there is no round {round_id[:64]!r} here") from None
 
-    def _load(self, round_id: str) -> None:
+    def _load(self, round_id: str) -> Desk | None:
+        """Read a round from the store; None if it is not there, or cannot be used."""
         record = self._store.record(round_id)
+        if record is None:
+            return None
         try:
-            if record is not None:
-                terms = read_terms(record, self.key.public, read_ceremony=self._read_ceremony)
-                self._desks[round_id] = Desk.load(self._store, terms)
+            terms = read_terms(record, self.key.public, read_ceremony=self._read_ceremony)
+            desk = Desk.load(self._store, terms)
         except ProtocolError as error:
             LOG.error("round %s is left out: %s: %s", round_id, type(error).__name__, error)
+            return None
+        self._peers.know(terms.ceremony)
+        self._desks[round_id] = desk
+        return desk
+
+
+def _row(desk: Desk, caller: VerifyKey | None) -> RoundRow:
+    with desk.turn:
+        return RoundRow(
+            desk.round_id,
+            desk.round.state,
+            len(desk.round.versions),
+            desk.entries,
+            caller is not None and caller.raw in desk.members,
+        )

@@ -1,29 +1,53 @@
 """One round as the coordinator holds it in memory: its state, its log's head, its lock.
 
-What is large stays in the store: of a contribution a desk keeps two hashes, and while the round is
-open sixteen bytes a ciphertext to recognise a copy. Used by :mod:`coordinator.board` only.
+What is large stays in the store: of a contribution a desk keeps its place, signer, version, hash
+and whether it is valid. The writer (:mod:`coordinator.writer`) stages and takes entries, the board
+asks. A desk whose store failed in the middle of a write does not know whether the write happened;
+it reads the log again before the next one. Used inside this package only.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
-from coordinator.rounds import FINAL, Round, State
-from coordinator.store import Store
-from protocols import contribution
+from coordinator.rounds import Round
+from coordinator.states import FINAL, State
+from coordinator.store import EntryHead, Store, Verdict
+from protocols import closing, contribution, notices
 from protocols.aggregate import Aggregates, aggregate
-from protocols.contribution import Contribution, SeenCiphertexts
+from protocols.contribution import Contribution
 from protocols.errors import PolicyRefusal, TranscriptBroken
-from protocols.signing import VerifyKey, open_signed, statement_hash
+from protocols.signing import VerifyKey, open_signed
 from protocols.terms import Terms
-from protocols.transcript import Entry, genesis, next_entry
+from protocols.transcript import genesis
 
 LOG = logging.getLogger("cefed.coordinator")
 
 LONGEST_REST = 60
 """Seconds between two tries of a duty that goes on failing."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a statement is in the log, and the log's head right after it."""
+
+    index: int
+    kind: str
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A logged contribution, as :func:`protocols.closing.select` wants it."""
+
+    index: int
+    member: VerifyKey
+    version: int
+    hash: bytes
 
 
 class Desk:
@@ -33,17 +57,28 @@ class Desk:
         self.store = store
         self.round = Round(terms)
         self.round_id = terms.plan.round_id
-        self.turn = threading.Condition(threading.RLock())
-        self.checking: set[bytes] = set()
-        """Hashes of the contributions whose proof is being verified right now."""
-        self.places: dict[bytes, Entry] = {}
-        """Index and chain hash of every logged statement, by its hash; payloads left empty."""
+        self.members = frozenset(member.key.raw for member in terms.roster.members)
+        self.turn = threading.RLock()
+        self.places: dict[bytes, Place] = {}
+        """Where every logged statement is, by its hash."""
+        self.contributions: list[Logged] = []
+        """Every logged contribution, in the log's order."""
+        self.valid: dict[int, bool] = {}
+        """The verdicts so far, by the contribution's index."""
+        self.staged = False
+        """Whether entries of this round are being written right now."""
+        self.stale = False
+        """Whether a write failed, so that memory may lack what is stored."""
         self.clean = False
+        self.head = genesis(self.round_id)
+        """The hash of the last entry, or the genesis of the log."""
+        self.noted: State | None = None
+        """The state that the store's list shows."""
+        self._waiting: dict[int, None] = {}
+        self._examined_now: set[int] = set()
         self._reason = ""
         self._failures = 0
         self._rests_until = 0
-        self._head = genesis(self.round_id)
-        self._seen: SeenCiphertexts | None = None
         self._heavy = threading.Lock()
         self._aggregates: Aggregates | None = None
 
@@ -51,49 +86,91 @@ class Desk:
     def load(cls, store: Store, terms: Terms) -> Desk:
         """Rebuild a round from its stored entries, checking that none is missing."""
         desk = cls(store, terms)
-        for head in store.heads(desk.round_id):
-            payload = (
-                b"" if head.kind == "contribution" else store.payload(desk.round_id, head.index)
-            )
-            desk._take(Entry(head.index, head.kind, payload, head.hash), head.payload_hash)
-            if head.kind == "contribution":
-                desk.round.apply_contribution(head.signer, head.payload_hash)
-            elif head.kind != "plan":
-                statement = open_signed(payload, head.kind)
-                desk.round.apply(head.kind, statement.signer, payload, statement.payload)
-        store.set_state(desk.round_id, desk.round.state)
+        desk.catch_up()
+        desk.read_verdicts()
         return desk
-
-    @property
-    def head(self) -> bytes:
-        """The hash of the last entry, or the genesis of the log."""
-        return self._head
 
     @property
     def entries(self) -> int:
         """How many entries the transcript has."""
         return len(self.places)
 
-    def append(self, kind: str, payload: bytes) -> Entry:
-        """Log a statement that was admitted: durable first, then in effect. Needs ``turn``."""
-        statement = open_signed(payload, kind)
-        entry = next_entry(self._head, self.entries, kind, payload)
+    @property
+    def unexamined(self) -> int:
+        """How many contributions have no verdict yet."""
+        return len(self._waiting) + len(self._examined_now)
+
+    def hand_out(self, most: int) -> list[int]:
+        """The next contributions to examine, by index; each is handed out once."""
+        with self.turn:
+            indexes = list(islice(self._waiting, most))
+            for index in indexes:
+                del self._waiting[index]
+            self._examined_now.update(indexes)
+            return indexes
+
+    def hand_back(self, indexes: Sequence[int]) -> None:
+        """Those that were handed out and not examined."""
+        with self.turn:
+            self._examined_now.difference_update(indexes)
+            self._waiting.update(dict.fromkeys(i for i in indexes if i not in self.valid))
+
+    def catch_up(self) -> None:
+        """Take every stored entry that memory does not have yet.
+
+        :raises StoreError: the store cannot be read. :raises TranscriptBroken: an entry is missing.
+        """
+        for head in self.store.heads(self.round_id, self.entries):
+            small = head.kind != "contribution"
+            payload = self.store.payload(self.round_id, head.index) if small else b""
+            self.take(head, payload)
+        self.stale = False
+
+    def take(self, head: EntryHead, payload: bytes) -> None:
+        """Let a stored entry take effect. Needs ``turn``, except while loading.
+
+        :param payload: the signed statement; empty for a contribution.
+        """
+        if head.index != self.entries:
+            raise TranscriptBroken(f"round {self.round_id}: entry {self.entries} is not stored")
         before = self.round.state
-        self.store.append(self.round_id, entry, statement.signer.raw)
-        self._take(entry, statement.hash)
+        self.places[head.payload_hash] = Place(head.index, head.kind, head.hash)
+        self.head = head.hash
         self._failures = self._rests_until = 0
-        if kind == "contribution":
-            self.round.apply_contribution(statement.signer.raw, statement.hash)
-        else:
-            self.round.apply(kind, statement.signer, payload, statement.payload)
+        signer = VerifyKey(head.signer)
+        if head.kind == "contribution":
+            self.round.apply_contribution(head.signer, head.version)
+            logged = Logged(head.index, signer, head.version, head.payload_hash)
+            self.contributions.append(logged)
+            self._waiting[head.index] = None
+        elif head.kind not in ("plan", "rehearsal"):
+            content = open_signed(payload, head.kind).payload
+            self.round.apply(head.kind, signer, payload, content)
         if self.round.state is not before:
-            self.store.set_state(self.round_id, self.round.state)
             LOG.info("round %s: %s -> %s", self.round_id, before, self.round.state)
-            if self.round.state is State.CLOSED:
-                self._seen = None
             if self.round.state in FINAL:
                 self._aggregates = None
-        return entry
+
+    def read_verdicts(self) -> None:
+        """Take every stored verdict."""
+        for verdict in self.store.verdicts(self.round_id):
+            self.take_verdict(verdict)
+
+    def take_verdict(self, verdict: Verdict) -> None:
+        """Note what was found in a contribution; stored before."""
+        with self.turn:
+            self.valid[verdict.index] = verdict.valid
+            self._waiting.pop(verdict.index, None)
+            self._examined_now.discard(verdict.index)
+
+    def next_version(self, kind: str) -> int:
+        """Which statement of ``kind`` by its signer the next one is, contributions apart.
+
+        The coordinator announces again and again; everybody says everything else once.
+        """
+        if kind not in notices.KINDS:
+            return 1
+        return 1 + sum(place.kind == kind for place in self.places.values())
 
     def rest(self, now: int, reason: str) -> bool:
         """Note that a duty failed at ``now``: the next try waits, twice as long each time.
@@ -115,14 +192,22 @@ class Desk:
         key = terms.ceremony.key.public
         return contribution.read(data, terms.plan, terms.layout, terms.roster, key)
 
-    def seen(self) -> SeenCiphertexts:
-        """The ciphertexts of this round so far; rebuilt from the store after a restart."""
-        if self._seen is None:
-            seen = SeenCiphertexts()
-            for entry in self.store.read(self.round_id, kind="contribution"):
-                seen.add(self.read_contribution(entry.payload))
-            self._seen = seen
-        return self._seen
+    def selection(self) -> list[bytes]:
+        """The contributions that are counted, by the inclusion rule, from the verdicts.
+
+        Reads the chosen ones once to recognise repeated ciphertexts. Every contribution has its
+        verdict when this is called.
+        """
+        with self.turn:
+            logged, valid = list(self.contributions), dict(self.valid)
+
+        def marks(item: Logged) -> Sequence[bytes] | None:
+            if not valid[item.index]:
+                return None
+            payload = self.store.payload(self.round_id, item.index)
+            return contribution.ciphertext_marks(self.read_contribution(payload))
+
+        return [item.hash for item in closing.select(logged, marks)]
 
     def aggregates(self) -> Aggregates:
         """The products over the included contributions, streamed from the store once.
@@ -144,21 +229,11 @@ class Desk:
                 self._aggregates = made
             return self._aggregates
 
-    def included_hashes(self) -> list[bytes]:
-        """What the coordinator proposes to count: every contribution it acknowledged."""
-        return list(self.round.members.values())
-
     def trustee_name(self, key: VerifyKey) -> str:
         """For log lines."""
         return self.round.terms.ceremony.trustee(key).name
 
     def _included(self, wanted: frozenset[bytes]) -> Iterator[Contribution]:
-        for entry in self.store.read(self.round_id, kind="contribution"):
-            if statement_hash(entry.payload) in wanted:
-                yield self.read_contribution(entry.payload)
-
-    def _take(self, entry: Entry, payload_hash: bytes) -> None:
-        if entry.index != self.entries:
-            raise TranscriptBroken(f"round {self.round_id}: entry {self.entries} is not stored")
-        self.places[payload_hash] = Entry(entry.index, entry.kind, b"", entry.hash)
-        self._head = entry.hash
+        for item in self.contributions:
+            if item.hash in wanted:
+                yield self.read_contribution(self.store.payload(self.round_id, item.index))

@@ -1,9 +1,10 @@
-"""The rules of a round at the bulletin board: its states, and what may be posted in each.
+"""The rules of a round at the bulletin board: what may be posted, by whom, with which content.
 
 A :class:`Round` is a fold over the entries of its transcript: :meth:`Round.admit` decides whether a
 statement may be logged, :meth:`Round.apply` takes it in once it is durable, :meth:`Round.duty` says
-what the coordinator itself has to do next. A restarted coordinator applies the stored entries again
-and is where it was. Nothing here touches a socket, a file or the clock. SPEC.md section 4.
+what the coordinator itself has to do next. When something may happen is :mod:`coordinator.states`'s
+table. A restarted coordinator applies the stored entries again and is where it was. Nothing here
+touches a socket, a file or the clock. SPEC.md section 4.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from protocols import certificate, closing, opening, release
+from coordinator.states import COLLECTING, FINAL, Event, State, follow
+from protocols import certificate, closing, notices, opening, release
 from protocols.ceremony import Trustee
 from protocols.closing import ClosingStatement
 from protocols.errors import (
@@ -21,6 +23,7 @@ from protocols.errors import (
     PlanExpired,
     PolicyRefusal,
     QuorumMissing,
+    TranscriptBroken,
 )
 from protocols.signing import Statement, VerifyKey, statement_hash
 from protocols.terms import Terms
@@ -29,49 +32,20 @@ from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import MAX_SMALL, decode
 
 
-class State(StrEnum):
-    """Where a round stands; stored and shown under these names."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-    CERTIFIED = "certified"
-    PENDING = "pending"
-    RELEASED = "released"
-    WITHHELD = "withheld"
-
-
 class Duty(StrEnum):
     """What the coordinator has to do next."""
 
+    END = "end"
     CLOSE = "close"
     RELEASE = "release"
     CLEAN = "clean"
 
 
-TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.OPEN: frozenset({State.CLOSED}),
-    State.CLOSED: frozenset({State.CERTIFIED}),
-    State.CERTIFIED: frozenset({State.PENDING}),
-    State.PENDING: frozenset({State.RELEASED, State.WITHHELD}),
-    State.RELEASED: frozenset(),
-    State.WITHHELD: frozenset(),
-}
-"""Every change of state there is; none goes back."""
-
-ACCEPTS: Mapping[State, frozenset[str]] = {
-    State.OPEN: frozenset({"contribution", "close"}),
-    State.CLOSED: frozenset({"closing", "certificate"}),
-    State.CERTIFIED: frozenset({"closing", "certificate", "sums", "release"}),
-    State.PENDING: frozenset({"closing", "certificate", "endorsement"}),
-    State.RELEASED: frozenset({"endorsement"}),
-    State.WITHHELD: frozenset({"endorsement"}),
-}
-"""Kinds that may be logged in each state; late votes are kept, since they add signatures."""
-
-TRUSTEE_KINDS = frozenset({"closing", "certificate", "sums", "endorsement"})
+TRUSTEE_KINDS = frozenset({"roster", "closing", "certificate", "sums", "endorsement", "refusal"})
 OWN_KINDS = frozenset({"close", "release"})
-FINAL = frozenset({State.RELEASED, State.WITHHELD})
 SEALED_PHASES = frozenset({opening.COUNTS, opening.CLASSES})
+MAX_NOTICES = 1000
+"""Announcements in a round: they are part of its description."""
 
 
 class Round:
@@ -79,34 +53,61 @@ class Round:
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
-        self.state = State.OPEN
-        self.members: dict[bytes, bytes] = {}
-        """Hash of the contribution of each member, by the member's key."""
-        self.included: tuple[bytes, ...] | None = None
+        self.state = State.PROPOSED
+        self.deadline = terms.plan.deadline
+        """When the collection ends, seconds since 1970; moved by ``deadline`` statements."""
+        self.notices: list[bytes] = []
+        """The coordinator's announcements as they were signed, in order."""
+        self.versions: dict[bytes, int] = {}
+        """The last logged version of each member's contribution, by the member's key."""
         self.votes: dict[str, dict[int, bytes]] = {kind: {} for kind in TRUSTEE_KINDS}
         """Signed statements of the trustees, by kind and the trustee's index."""
+        self.refusals: dict[int, str] = {}
+        """Why trustees left the round, by their index."""
+        self.proposal: closing.Proposal | None = None
         self.closing: ClosingStatement | None = None
         self.certificate: certificate.BandCertificate | None = None
         self.sum_labels: tuple[str, ...] = ()
         self.release_hash: bytes | None = None
 
-    def check_open(self, now: int) -> None:
-        """Refuse contributions before the plan opens, from its deadline on, and once closed."""
-        plan = self.terms.plan
-        if self.state is not State.OPEN:
-            raise PlanExpired(f"round {plan.round_id} is {self.state}: it takes no contributions")
-        if now < plan.opens_at:
-            raise PlanExpired(f"round {plan.round_id} is not open yet")
-        if now >= plan.deadline:
-            raise PlanExpired(f"the deadline of round {plan.round_id} has passed")
+    @property
+    def round_id(self) -> str:
+        """The round's name."""
+        return self.terms.plan.round_id
 
-    def check_member(self, member: VerifyKey) -> None:
-        """Refuse a member that is not enrolled, or has contributed."""
-        self.terms.roster.member(member)
-        if member.raw in self.members:
+    @property
+    def complete(self) -> bool:
+        """Whether every member has contributed."""
+        return len(self.versions) == self.terms.plan.participants
+
+    def check_time(self, member: VerifyKey, now: int) -> None:
+        """Refuse a contribution outside the time for it, which :meth:`check_contribution` follows.
+
+        :raises PlanExpired: the round is not open yet, or its collection has ended.
+        """
+        self._check_state(member)
+        if now < self.terms.plan.opens_at:
+            raise PlanExpired(f"round {self.round_id} is not open yet")
+        if now >= self.deadline:
+            raise PlanExpired(f"the deadline of round {self.round_id} has passed")
+
+    def check_contribution(self, member: VerifyKey, version: int, last: int | None = None) -> None:
+        """Refuse a contribution that is no member's next version.
+
+        :param last: the member's last version where it is not yet in the log, but about to be.
+        :raises ContributionRefused: superseded, out of order, or after the closing.
+        """
+        self._check_state(member)
+        known = self.versions.get(member.raw, 0) if last is None else last
+        if version <= known:
             raise ContributionRefused(
-                f"{member.fingerprint} has already contributed to this round; a correction is made "
-                "in a new round"
+                f"version {version} of this contribution was superseded: version {known} is "
+                f"logged, and a correction would be version {known + 1}"
+            )
+        if version > known + 1:
+            raise ContributionRefused(
+                f"version {version} of this contribution does not follow: the last one logged is "
+                f"{known or 'none'}"
             )
 
     def admit(self, statement: Statement) -> None:
@@ -117,22 +118,23 @@ class Round:
         :raises ProtocolError: a subclass that names what is wrong.
         """
         kind = statement.kind
-        if kind not in TRUSTEE_KINDS | OWN_KINDS:
+        if kind not in TRUSTEE_KINDS | OWN_KINDS | notices.KINDS:
             raise PolicyRefusal(f"{kind[:40]!r} statements are not posted")
-        if kind not in ACCEPTS[self.state]:
-            raise PolicyRefusal(
-                f"round {self.terms.plan.round_id} is {self.state}: no {kind} is due"
-            )
-        if kind in OWN_KINDS:
-            if statement.signer != self.terms.coordinator:
-                raise InvalidSignature(f"a {kind} statement is the coordinator's to sign")
+        follow(self.state, Event(kind), self.round_id)
+        if kind in TRUSTEE_KINDS:
+            trustee = self.terms.ceremony.trustee(statement.signer)
+            if trustee.index in self.votes[kind]:
+                raise PolicyRefusal(
+                    f"trustee {trustee.name} posted another {kind} in this round; the first stands"
+                )
+            self._check_vote(trustee, statement)
             return
-        trustee = self.terms.ceremony.trustee(statement.signer)
-        if trustee.index in self.votes[kind]:
-            raise PolicyRefusal(
-                f"trustee {trustee.name} posted another {kind} in this round; the first stands"
-            )
-        self._check_content(trustee, statement)
+        if statement.signer != self.terms.coordinator:
+            raise InvalidSignature(f"a {kind} statement is the coordinator's to sign")
+        if kind in notices.KINDS:
+            notices.read_notice(statement.received, self.terms.plan, self.terms.coordinator)
+            if len(self.notices) >= MAX_NOTICES and kind != notices.CANCELLATION:
+                raise PolicyRefusal(f"round {self.round_id} has had {MAX_NOTICES} announcements")
 
     def apply(self, kind: str, signer: VerifyKey, payload: bytes, content: bytes) -> None:
         """Take in a logged statement other than a contribution.
@@ -140,29 +142,50 @@ class Round:
         :param payload: the signed bytes; ``content``: what they sign.
         """
         terms = self.terms
-        if kind == "close":
-            self.included = closing.read_proposal(content, terms.plan).included
-            self._move(State.CLOSED)
+        if kind in notices.KINDS:
+            notice = notices.read_notice(payload, terms.plan, terms.coordinator)
+            self._happen(Event(kind))
+            self.notices.append(payload)
+            if notice.deadline is not None:
+                self.deadline = notice.deadline
+        elif kind == "close":
+            self.end()
+            self.proposal = closing.read_proposal(content, terms.plan)
+            self._happen(Event.CLOSE)
         elif kind == "release":
             self.release_hash = statement_hash(payload)
-            self._move(State.PENDING)
+            self._happen(Event.RELEASE)
         elif kind in TRUSTEE_KINDS:
-            self.votes[kind][terms.ceremony.trustee(signer).index] = payload
+            index = terms.ceremony.trustee(signer).index
+            self.votes[kind][index] = payload
+            if kind == "refusal":
+                message = decode(pb.Refusal, content, MAX_SMALL)
+                self.refusals[index] = message.reason
             self._count(kind)
 
-    def apply_contribution(self, member: bytes, payload_hash: bytes) -> None:
+    def apply_contribution(self, member: bytes, version: int) -> None:
         """Take in a logged contribution; its ciphertexts stay in the store."""
-        self.members[member] = payload_hash
+        self.versions[member] = version
 
-    def duty(self, now: int) -> Duty | None:
+    def end(self) -> None:
+        """End the collection, if it has not ended."""
+        if self.state is State.OPEN:
+            self._happen(Event.ENDED)
+
+    def duty(self, now: int, *, when_complete: bool = True) -> Duty | None:
         """What the coordinator has to do at ``now`` (seconds since 1970), if anything.
 
-        :attr:`Duty.CLEAN` is due for as long as a round is final: its execution is idempotent.
+        :attr:`Duty.CLOSE` is due for as long as the round is closing; whether every contribution
+        has its verdict is the caller's to know. :attr:`Duty.CLEAN` is due for as long as a round is
+        final: its execution is idempotent.
+
+        :param when_complete: whether a collection ends once every member has contributed.
         """
-        plan = self.terms.plan
         if self.state is State.OPEN:
-            complete = len(self.members) == plan.participants
-            return Duty.CLOSE if complete or now >= plan.deadline else None
+            ended = now >= self.deadline or (when_complete and self.complete)
+            return Duty.END if ended else None
+        if self.state is State.CLOSING:
+            return Duty.CLOSE
         if self.state is State.CERTIFIED and self.certificate is not None:
             enough = len(self.votes["sums"]) >= self.terms.ceremony.key.threshold
             return Duty.RELEASE if self.certificate.withheld or enough else None
@@ -176,7 +199,7 @@ class Round:
         if not (1 <= sender <= len(trustees) and 1 <= recipient <= len(trustees)):
             raise PolicyRefusal("a sealed envelope from or for a trustee that does not exist")
         if self.closing is None or self.state in FINAL:
-            raise PolicyRefusal(f"round {self.terms.plan.round_id} is {self.state}: no shares pass")
+            raise PolicyRefusal(f"round {self.round_id} is {self.state}: no shares pass")
         opening.check_sealed(
             envelope, self.terms.plan, phase, trustees[sender - 1], trustees[recipient - 1]
         )
@@ -205,17 +228,30 @@ class Round:
             self.sum_labels,
         )
 
-    def _check_content(self, trustee: Trustee, statement: Statement) -> None:
-        plan_hash = self.terms.plan.hash
-        if statement.kind == "closing":
+    def _check_state(self, member: VerifyKey) -> None:
+        collected = self.state not in COLLECTING and self.state is not State.CANCELLED
+        if collected and member.raw in self.versions:
+            raise ContributionRefused(
+                f"round {self.round_id} is {self.state}: after the closing a correction needs a "
+                "new round"
+            )
+        follow(self.state, Event.CONTRIBUTION, self.round_id)
+
+    def _check_vote(self, trustee: Trustee, statement: Statement) -> None:
+        plan = self.terms.plan
+        if statement.kind == "roster":
+            notices.read_roster_vote(statement, plan)
+        elif statement.kind == "refusal":
+            notices.read_refusal(statement, plan)
+        elif statement.kind == "closing":
             vote = decode(pb.ClosingVote, statement.payload)
-            if ClosingStatement.from_bytes(vote.statement).plan_hash != plan_hash:
+            if ClosingStatement.from_bytes(vote.statement).plan_hash != plan.hash:
                 raise PlanError("the closing statement belongs to another plan")
         elif statement.kind == "certificate":
             certified = certificate.BandCertificate.from_bytes(statement.payload)
             if self.closing is None:
                 raise PolicyRefusal("no closing statement has enough signatures yet")
-            if certified.plan_hash != plan_hash or certified.statement_hash != self.closing.hash:
+            if certified.plan_hash != plan.hash or certified.statement_hash != self.closing.hash:
                 raise PolicyRefusal("the certificate rests on another closing statement")
         elif statement.kind == "sums":
             self.read_sums(trustee, statement.payload)
@@ -228,23 +264,28 @@ class Round:
         """See whether the statements of ``kind`` have reached their quorum."""
         terms, votes = self.terms, list(self.votes[kind].values())
         try:
-            if kind == "closing" and self.closing is None:
+            if kind == "roster" and self.state is State.PROPOSED:
+                notices.roster_tally(votes, terms.plan, terms.ceremony)
+                self._happen(Event.ADMITTED)
+            elif kind == "closing" and self.closing is None:
                 self.closing = closing.tally(votes, terms.plan, terms.ceremony)
             elif kind == "certificate" and self.state is State.CLOSED:
                 found = certificate.tally(votes, terms.plan, terms.ceremony)
                 self.certificate = found
                 self.sum_labels = tuple(certificate.sum_labels(terms.plan, terms.layout, found))
-                self._move(State.CERTIFIED)
+                self._happen(Event.CERTIFIED)
         except QuorumMissing:
             return
         quorum = terms.ceremony.closing_quorum
         if kind == "endorsement" and self.state is State.PENDING and len(votes) >= quorum:
-            self._move(State.WITHHELD if self.certificate_withholds() else State.RELEASED)
+            self._happen(Event.WITHHELD if self.certificate_withholds() else Event.ENDORSED)
 
-    def _move(self, state: State) -> None:
-        if state not in TRANSITIONS[self.state]:
-            raise PolicyRefusal(f"a round that is {self.state} cannot become {state}")
-        self.state = state
+    def _happen(self, event: Event) -> None:
+        """Follow the table; a logged event that it does not know is a log of another program."""
+        try:
+            self.state = follow(self.state, event, self.round_id)
+        except PolicyRefusal as error:
+            raise TranscriptBroken(f"the log of round {self.round_id} is out of order") from error
 
 
 def build_release(round_: Round, opened: Mapping[str, Opened]) -> bytes:

@@ -1,39 +1,67 @@
 """The coordinator's durable store: rounds, the entries of their transcripts, and the mailbox.
 
-SQLite with a write-ahead log and ``synchronous=FULL``: when :meth:`Store.append` returns, the entry
-is on the disk, and only then is it acknowledged. Queries are SQLAlchemy Core without anything
-peculiar to SQLite but the pragmas, which are set by dialect. Rules live in
-:mod:`coordinator.rounds`; this module knows none. SPEC.md section 4.
+When :meth:`Store.append` returns, the entries are on the disk (SQLite: write-ahead log with
+``synchronous=FULL``; PostgreSQL: ``synchronous_commit`` as the server sets it, on by default), and
+only then are they acknowledged. Queries are SQLAlchemy Core that both databases understand; what
+differs is in :mod:`coordinator.database`. Rules live in :mod:`coordinator.rounds`; this module
+knows none. SPEC.md section 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, func, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import (
+    Engine,
+    case,
+    delete,
+    distinct,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 
-from coordinator import schema
+from coordinator import database, schema
 from coordinator.errors import StoreError
-from protocols.signing import statement_hash
+from coordinator.transactions import Transactions
 from protocols.terms import Description
 from protocols.transcript import Entry
 
+CLAIM_SECONDS = 5.0
 PAGE_ENTRIES = 16
 """Entries fetched at a time while streaming: at about 100 KB each, 2 MB in memory."""
 
 
 @dataclass(frozen=True)
 class RoundRow:
-    """One line of the list of rounds."""
+    """One line of the list of rounds.
+
+    ``contributions``: members that have one; ``member``: whether who asked is on the roster.
+    """
 
     round_id: str
     state: str
     contributions: int
     entries: int
+    member: bool = False
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An entry to be stored; ``payload_hash`` is the hash of its statement.
+
+    ``version`` counts a signer's statements of this kind from 1.
+    """
+
+    round_id: str
+    entry: Entry
+    payload_hash: bytes
+    signer: bytes
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,43 +71,66 @@ class EntryHead:
     index: int
     kind: str
     signer: bytes
+    version: int
     payload_hash: bytes
     hash: bytes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a proof worker found in the contribution at ``index``; the reason if it is not valid."""
+
+    index: int
+    valid: bool
+    reason: str = ""
 
 
 class Store:
     """All durable state of a coordinator. Safe to share between threads.
 
-    :param url: an SQLAlchemy database URL.
-    :raises StoreError: every method, when the database cannot be used.
+    :param url: an SQLAlchemy database URL; it may hold a password and is never shown.
+    :raises StoreError: every method, when the database cannot be used; on opening, also when it
+        has the schema of another version.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", schema.set_pragmas)
-        with _translated():
-            schema.metadata.create_all(self._engine)
+        self.url = url
+        self._engine = database.open_engine(url)
+        self._transactions = Transactions(self._engine)
+        database.check_current(self._engine)
 
     @classmethod
-    def at(cls, path: Path) -> Store:
-        """The SQLite store in the file ``path``, created if it is not there."""
-        return cls(f"sqlite:///{path}")
+    def create(cls, url: str) -> Store:
+        """Make or migrate the database at ``url`` and open it."""
+        database.migrate(url)
+        return cls(url)
 
     @property
     def engine(self) -> Engine:
-        """For tests and maintenance."""
+        """For the registry, which lives in the same database, and for maintenance."""
         return self._engine
 
+    def claim(self, wait: float = CLAIM_SECONDS) -> None:
+        """Hold the database for this process, until :meth:`close`; called before serving.
+
+        :param wait: seconds to try, since a killed process's claim ends a moment after it.
+        :raises StoreError: another process serves it.
+        """
+        self._transactions.claim(wait)
+
     def close(self) -> None:
-        """Release every connection."""
-        self._engine.dispose()
+        """Give the claim back and release every connection."""
+        self._transactions.close()
 
     def create_round(
-        self, round_id: str, state: str, record: Description, first: Entry, signer: bytes
+        self,
+        round_id: str,
+        state: str,
+        record: Description,
+        first: Sequence[NewEntry],
     ) -> None:
-        """Store a round and entry 0, its plan, in one step."""
-        with _translated(), self._engine.begin() as connection:
+        """Store a round and its first entries, the plan's before all others, in one step."""
+        with self._transactions.write() as connection:
             connection.execute(
                 insert(schema.rounds).values(
                     round_id=round_id,
@@ -95,95 +146,120 @@ class Store:
                         round_id=round_id, position=position, statement=statement
                     )
                 )
-            connection.execute(insert(schema.entries).values(**_entry_row(round_id, first, signer)))
+            connection.execute(insert(schema.entries), [_entry_row(new) for new in first])
 
     def rounds(self) -> list[RoundRow]:
         """Every round in the order of their names."""
-        contributions = func.count().filter(schema.entries.c.kind == "contribution")
+        contributor = case((schema.entries.c.kind == "contribution", schema.entries.c.signer))
         query = (
-            select(schema.rounds.c.round_id, schema.rounds.c.state, contributions, func.count())
+            select(
+                schema.rounds.c.round_id,
+                schema.rounds.c.state,
+                func.count(distinct(contributor)),
+                func.count(),
+            )
             .join(schema.entries, schema.entries.c.round_id == schema.rounds.c.round_id)
             .group_by(schema.rounds.c.round_id, schema.rounds.c.state)
-            .order_by(schema.rounds.c.round_id)
         )
-        with _translated(), self._engine.connect() as connection:
-            return [RoundRow(*row) for row in connection.execute(query)]
+        # Sorted here: databases order by their own collation.
+        return sorted(
+            (RoundRow(*row) for row in self._transactions.fetch(query)),
+            key=lambda row: row.round_id,
+        )
 
     def record(self, round_id: str) -> Description | None:
         """What ``round_id`` was created from; None if there is no such round."""
-        query = select(
-            schema.rounds.c.plan, schema.rounds.c.roster, schema.rounds.c.ceremony
-        ).where(schema.rounds.c.round_id == round_id)
+        table = schema.rounds
+        query = select(table.c.plan, table.c.roster, table.c.ceremony)
+        rows = self._transactions.fetch(query.where(table.c.round_id == round_id))
+        if not rows:
+            return None
         signatures = (
             select(schema.countersignatures.c.statement)
             .where(schema.countersignatures.c.round_id == round_id)
             .order_by(schema.countersignatures.c.position)
         )
-        with _translated(), self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-            if row is None:
-                return None
-            return Description(*row, tuple(connection.execute(signatures).scalars()))
+        plan, roster, ceremony = rows[0]
+        return Description(
+            plan, roster, ceremony, tuple(row[0] for row in self._transactions.fetch(signatures))
+        )
 
-    def append(self, round_id: str, entry: Entry, signer: bytes) -> None:
-        """Store ``entry`` durably before returning."""
-        with _translated(), self._engine.begin() as connection:
-            connection.execute(insert(schema.entries).values(**_entry_row(round_id, entry, signer)))
+    def append(self, entries: Sequence[NewEntry]) -> None:
+        """Store ``entries`` durably before returning: all of them, or none."""
+        rows = [_entry_row(new) for new in entries]
+        with self._transactions.write() as connection:
+            connection.execute(insert(schema.entries), rows)
 
     def set_state(self, round_id: str, state: str) -> None:
-        """Note a round's state for lists; the truth is in its entries."""
-        with _translated(), self._engine.begin() as connection:
+        """Note a round's state for people; the truth is in its entries."""
+        with self._transactions.write() as connection:
             connection.execute(
                 update(schema.rounds)
                 .where(schema.rounds.c.round_id == round_id, schema.rounds.c.state != state)
                 .values(state=state)
             )
 
-    def heads(self, round_id: str) -> Iterator[EntryHead]:
-        """Every entry without its payload, in order."""
+    def put_verdicts(self, round_id: str, verdicts: Sequence[Verdict]) -> None:
+        """Store what was found in contributions; one that has a verdict has it for good."""
+        rows = [
+            {
+                "round_id": round_id,
+                "index": verdict.index,
+                "valid": verdict.valid,
+                "reason": verdict.reason[: schema.MAX_VERDICT_REASON],
+            }
+            for verdict in verdicts
+        ]
+        with self._transactions.write() as connection:
+            connection.execute(insert(schema.verdicts), rows)
+
+    def verdicts(self, round_id: str) -> list[Verdict]:
+        """Every verdict of a round, in the order of the entries."""
+        table = schema.verdicts
+        query = select(table.c.index, table.c.valid, table.c.reason)
+        query = query.where(table.c.round_id == round_id).order_by(table.c.index)
+        return [Verdict(*row) for row in self._transactions.fetch(query)]
+
+    def heads(self, round_id: str, from_index: int = 0) -> list[EntryHead]:
+        """Every entry from an index on without its payload, in order."""
+        table = schema.entries
         query = (
             select(
-                schema.entries.c.index,
-                schema.entries.c.kind,
-                schema.entries.c.signer,
-                schema.entries.c.payload_hash,
-                schema.entries.c.hash,
+                table.c.index,
+                table.c.kind,
+                table.c.signer,
+                table.c.version,
+                table.c.payload_hash,
+                table.c.hash,
             )
-            .where(schema.entries.c.round_id == round_id)
-            .order_by(schema.entries.c.index)
+            .where(table.c.round_id == round_id, table.c.index >= from_index)
+            .order_by(table.c.index)
         )
-        with _translated(), self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return (EntryHead(*row) for row in rows)
+        return [EntryHead(*row) for row in self._transactions.fetch(query)]
 
     def payload(self, round_id: str, index: int) -> bytes:
-        """The signed statement at ``index``."""
-        query = select(schema.entries.c.payload).where(
-            schema.entries.c.round_id == round_id, schema.entries.c.index == index
-        )
-        with _translated(), self._engine.connect() as connection:
-            payload: bytes = connection.execute(query).scalar_one()
-            return payload
+        """The signed statement at ``index``. :raises StoreError: there is none."""
+        table = schema.entries
+        query = select(table.c.payload).where(table.c.round_id == round_id, table.c.index == index)
+        rows = self._transactions.fetch(query)
+        if not rows:
+            raise StoreError(f"round {round_id} has no entry {index}")
+        payload: bytes = rows[0][0]
+        return payload
 
     def read(self, round_id: str, from_index: int = 0, kind: str | None = None) -> Iterator[Entry]:
         """Stream entries in order, a page at a time, so that a slow reader holds nothing."""
-        position = from_index
+        table, position = schema.entries, from_index
         while True:
             query = (
-                select(
-                    schema.entries.c.index,
-                    schema.entries.c.kind,
-                    schema.entries.c.payload,
-                    schema.entries.c.hash,
-                )
-                .where(schema.entries.c.round_id == round_id, schema.entries.c.index >= position)
-                .order_by(schema.entries.c.index)
+                select(table.c.index, table.c.kind, table.c.payload, table.c.hash)
+                .where(table.c.round_id == round_id, table.c.index >= position)
+                .order_by(table.c.index)
                 .limit(PAGE_ENTRIES)
             )
             if kind is not None:
-                query = query.where(schema.entries.c.kind == kind)
-            with _translated(), self._engine.connect() as connection:
-                page = [Entry(*row) for row in connection.execute(query)]
+                query = query.where(table.c.kind == kind)
+            page = [Entry(*row) for row in self._transactions.fetch(query)]
             yield from page
             if len(page) < PAGE_ENTRIES:
                 return
@@ -201,60 +277,46 @@ class Store:
             "envelope": envelope,
         }
         try:
-            with self._engine.begin() as connection:
+            with self._transactions.write() as connection:
                 connection.execute(insert(schema.mailbox).values(**row))
-        except IntegrityError:
-            return False
-        except SQLAlchemyError as error:
-            raise _store_error(error) from error
+        except StoreError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                return False
+            raise
         return True
 
     def sealed(self, round_id: str, recipient: int, phase: str) -> list[tuple[int, bytes]]:
         """The envelopes of ``phase`` for ``recipient``, with their senders, by sender."""
+        table = schema.mailbox
         query = (
-            select(schema.mailbox.c.sender, schema.mailbox.c.envelope)
+            select(table.c.sender, table.c.envelope)
             .where(
-                schema.mailbox.c.round_id == round_id,
-                schema.mailbox.c.recipient == recipient,
-                schema.mailbox.c.phase == phase,
+                table.c.round_id == round_id,
+                table.c.recipient == recipient,
+                table.c.phase == phase,
             )
-            .order_by(schema.mailbox.c.sender)
+            .order_by(table.c.sender)
         )
-        with _translated(), self._engine.connect() as connection:
-            return [(sender, envelope) for sender, envelope in connection.execute(query)]
+        return [(sender, envelope) for sender, envelope in self._transactions.fetch(query)]
 
     def empty_mailbox(self, round_id: str) -> int:
         """Delete every envelope of a finished round; how many there were."""
-        with _translated(), self._engine.begin() as connection:
+        with self._transactions.write() as connection:
             result = connection.execute(
                 delete(schema.mailbox).where(schema.mailbox.c.round_id == round_id)
             )
             return int(result.rowcount)
 
 
-def _entry_row(round_id: str, entry: Entry, signer: bytes) -> dict[str, Any]:
+def _entry_row(new: NewEntry) -> dict[str, Any]:
+    entry = new.entry
     return {
-        "round_id": round_id,
+        "round_id": new.round_id,
         "index": entry.index,
         "kind": entry.kind,
-        "signer": signer,
-        "payload_hash": statement_hash(entry.payload),
+        "signer": new.signer,
+        "version": new.version,
+        "payload_hash": new.payload_hash,
         "hash": entry.hash,
         "payload": entry.payload,
     }
-
-
-def _store_error(error: SQLAlchemyError) -> StoreError:
-    cause = getattr(error, "orig", None) or error
-    return StoreError(f"the coordinator's database: {cause}")
-
-
-class _translated:
-    """Turns the database layer's exceptions into :class:`StoreError`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, SQLAlchemyError):
-            raise _store_error(error) from error

@@ -9,6 +9,7 @@ kept and hashed as they came. SPEC.md section 6.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature as BackendInvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -93,7 +94,7 @@ class Statement:
     signer: VerifyKey
     received: bytes
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 of the bytes as they came: how transcripts and closing lists refer to it."""
         return statement_hash(self.received)

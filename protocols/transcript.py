@@ -86,8 +86,13 @@ def genesis(round_id: str) -> bytes:
     return domain_hash("cefed/transcript/v1", round_id.encode("utf-8"))
 
 
-def next_entry(head: bytes, index: int, kind: str, payload: bytes) -> Entry:
-    """The entry that follows ``head``."""
+def next_entry(
+    head: bytes, index: int, kind: str, payload: bytes, digest: bytes | None = None
+) -> Entry:
+    """The entry that follows ``head``.
+
+    :param digest: the payload's statement hash, where the caller has just computed it.
+    """
     if kind not in KINDS:
         raise TranscriptBroken(f"{kind!r} statements are not logged")
     link = domain_hash(
@@ -95,7 +100,7 @@ def next_entry(head: bytes, index: int, kind: str, payload: bytes) -> Entry:
         head,
         index.to_bytes(8, "big"),
         kind.encode("ascii"),
-        statement_hash(payload),
+        statement_hash(payload) if digest is None else digest,
     )
     return Entry(index, kind, payload, link)
 
@@ -117,12 +122,17 @@ def check_chain(round_id: str, entries: Sequence[Entry]) -> None:
         head = entry.hash
 
 
-def sign_receipt(coordinator: SigningKey, round_id: str, entry: Entry) -> bytes:
-    """The receipt for ``entry``, signed by the coordinator once the entry is durable."""
+def sign_receipt(
+    coordinator: SigningKey, round_id: str, entry: Entry, digest: bytes | None = None
+) -> bytes:
+    """The receipt for ``entry``, signed by the coordinator once the entry is durable.
+
+    :param digest: the payload's statement hash, where the caller knows it.
+    """
     message = pb.Receipt(
         round_id=round_id,
         index=entry.index,
-        payload_hash=statement_hash(entry.payload),
+        payload_hash=statement_hash(entry.payload) if digest is None else digest,
         entry_hash=entry.hash,
     )
     return coordinator.sign("receipt", encode(message))

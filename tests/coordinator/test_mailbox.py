@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
 from coordinator.board import Board
-from coordinator.operator import close_request
 from protocols import closing, opening
 from protocols.errors import InvalidSignature, PolicyRefusal
 from protocols.layout import Layout
@@ -17,26 +15,19 @@ from protocols.plan import MAX_MEASURES, MAX_PARTICIPANTS, Measure, Plan
 from protocols.plan_terms import MAX_BINS, MAX_BOUND_BITS
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode
-from tests.trustee.scene import COORDINATOR, Scene
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene()
+from tests.cohort import DEADLINE, Scene, member_key
+from tests.coordinator.conftest import Clock
 
 
 @pytest.fixture
-def board(scene: Scene, tmp_path: Path) -> Board:
-    return scene.board(tmp_path / "board.sqlite")
-
-
-@pytest.fixture
-def closed(scene: Scene, board: Board) -> Board:
+def closed(scene: Scene, board: Board, clock: Clock) -> Board:
     """A board whose round has its closing statement."""
-    board.close_round(scene.round_id, close_request(scene.plan, COORDINATOR))
+    clock.now = DEADLINE
+    while board.advance():
+        pass
     statement = closing.ClosingStatement(scene.plan.hash, (), b"a" * 32)
     for key in scene.held.signing[:3]:
-        board.post(scene.round_id, closing.vote(statement, b"h" * 32, key))
+        board.post(scene.round_id, closing.vote(statement, b"h" * 32, key), key.public)
     return board
 
 
@@ -44,6 +35,11 @@ def sealed(scene: Scene, phase: str, sender: int, to: int, data: bytes = b"share
     """What trustee ``sender`` seals to ``to`` in a step, and signs."""
     trustees, key = scene.held.ceremony.trustees, scene.held.signing[sender - 1]
     return opening.seal_shares(data, scene.plan, phase, trustees[sender - 1], trustees[to - 1], key)
+
+
+def waiting(scene: Scene, board: Board, index: int, phase: str) -> list[tuple[int, bytes]]:
+    """What trustee ``index`` fetches."""
+    return board.sealed(scene.round_id, index, phase, scene.held.signing[index - 1].public)
 
 
 def largest_plan(scene: Scene) -> Plan:
@@ -91,12 +87,12 @@ def test_an_envelope_is_not_taken_as_that_of_another_step(
     with pytest.raises(error):
         closed.send_sealed(scene.round_id, *step, envelope)
     assert all(
-        closed.sealed(scene.round_id, to, phase) == []
+        waiting(scene, closed, to, phase) == []
         for to in range(1, 5)
         for phase in ("counts", "classes")
     )
     closed.send_sealed(scene.round_id, "counts", 1, 2, envelope)
-    assert closed.sealed(scene.round_id, 2, "counts") == [(1, envelope)]
+    assert waiting(scene, closed, 2, "counts") == [(1, envelope)]
 
 
 def test_an_envelope_of_another_round_is_refused(scene: Scene, closed: Board) -> None:
@@ -119,4 +115,22 @@ def test_the_share_set_of_the_largest_plan_is_taken(scene: Scene, closed: Board)
     assert len(data) > 1 << 22
     envelope = sealed(scene, "classes", 1, 2, data)
     closed.send_sealed(scene.round_id, "classes", 1, 2, envelope)
-    assert closed.sealed(scene.round_id, 2, "classes") == [(1, envelope)]
+    assert waiting(scene, closed, 2, "classes") == [(1, envelope)]
+
+
+def test_a_trustee_fetches_its_own_envelopes_only(scene: Scene, closed: Board) -> None:
+    envelope = sealed(scene, "counts", 1, 2)
+    closed.send_sealed(scene.round_id, "counts", 1, 2, envelope)
+
+    for other in (scene.held.signing[0], scene.held.signing[2], member_key(1)):
+        with pytest.raises(InvalidSignature):
+            closed.sealed(scene.round_id, 2, "counts", other.public)
+    assert waiting(scene, closed, 2, "counts") == [(1, envelope)]
+
+
+def test_the_first_envelope_of_a_step_stands(scene: Scene, closed: Board) -> None:
+    first, second = (sealed(scene, "counts", 1, 2, data) for data in (b"one", b"two"))
+    closed.send_sealed(scene.round_id, "counts", 1, 2, first)
+    closed.send_sealed(scene.round_id, "counts", 1, 2, second)
+
+    assert waiting(scene, closed, 2, "counts") == [(1, first)]

@@ -1,28 +1,25 @@
-"""The state table, and what each state lets in."""
+"""What each statement means for a round, and what a round refuses."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from coordinator.board import Board
-from coordinator.rounds import ACCEPTS, FINAL, TRANSITIONS, Duty, Round, State
-from protocols import closing, release
-from protocols.errors import InvalidShare, InvalidSignature, PolicyRefusal
-from protocols.signing import open_signed, statement_hash
+from coordinator.rounds import Duty, Round
+from coordinator.states import State
+from protocols import closing, notices
+from protocols.errors import (
+    ContributionRefused,
+    InvalidSignature,
+    MalformedMessage,
+    PlanError,
+    PlanExpired,
+    PolicyRefusal,
+    TranscriptBroken,
+)
+from protocols.signing import open_signed
 from protocols.terms import read_terms
-from protocols.transcript import KINDS
-from protocols.wire import messages_pb2 as pb
-from protocols.wire.codec import decode
+from tests.cohort import COORDINATOR, DEADLINE, NOW, Scene, member_key
 from tests.keys import signing_key
-from tests.trustee.scene import COORDINATOR, DEADLINE, NOW, Scene, new_duties
-from trustee.duties import Duties, Post
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene()
 
 
 @pytest.fixture
@@ -36,7 +33,14 @@ def apply(round_: Round, data: bytes, kind: str) -> None:
     round_.apply(kind, statement.signer, data, statement.payload)
 
 
-def close(round_: Round) -> None:
+def admit(scene: Scene, round_: Round) -> None:
+    for key in scene.held.signing[:3]:
+        apply(round_, notices.roster_vote(scene.plan, scene.roster, key), "roster")
+
+
+def close(scene: Scene, round_: Round) -> None:
+    admit(scene, round_)
+    round_.end()
     apply(round_, closing.propose(round_.terms.plan, [b"c" * 32], bytes(32), COORDINATOR), "close")
 
 
@@ -45,30 +49,130 @@ def vote(scene: Scene, index: int, aggregates: bytes = b"a" * 32) -> bytes:
     return closing.vote(statement, b"h" * 32, scene.held.signing[index - 1])
 
 
-def test_no_state_goes_back_and_every_one_is_reached() -> None:
-    order = list(State)
-    for state, followers in TRANSITIONS.items():
-        assert all(order.index(follower) > order.index(state) for follower in followers)
-    assert {state for followers in TRANSITIONS.values() for state in followers} == set(order[1:])
-    assert {state for state in State if not TRANSITIONS[state]} == FINAL
+def test_q_roster_votes_open_a_round(scene: Scene, round_: Round) -> None:
+    for key in scene.held.signing[:2]:
+        apply(round_, notices.roster_vote(scene.plan, scene.roster, key), "roster")
+    assert round_.state is State.PROPOSED
+    with pytest.raises(PlanExpired, match="not open yet"):
+        round_.check_time(member_key(1).public, NOW)
+
+    apply(round_, notices.roster_vote(scene.plan, scene.roster, scene.held.signing[2]), "roster")
+    assert round_.state is State.OPEN
+    round_.check_time(member_key(1).public, NOW)
+    # The fourth adds its signature, and changes nothing.
+    apply(round_, notices.roster_vote(scene.plan, scene.roster, scene.held.signing[3]), "roster")
+    assert round_.state is State.OPEN
 
 
-def test_every_kind_has_its_states() -> None:
-    assert set(ACCEPTS) == set(State)
-    assert frozenset().union(*ACCEPTS.values()) == KINDS - {"plan"}
-    assert [s for s in State if "contribution" in ACCEPTS[s]] == [State.OPEN]
+def test_a_roster_vote_for_another_roster_is_refused(scene: Scene, round_: Round) -> None:
+    other = Scene(members=11)
+
+    with pytest.raises(PlanError, match="another plan or roster"):
+        apply(
+            round_, notices.roster_vote(scene.plan, other.roster, scene.held.signing[0]), "roster"
+        )
 
 
 def test_duties_of_an_open_round(scene: Scene, round_: Round) -> None:
+    assert round_.duty(DEADLINE) is None  # proposed: nothing could have come in
+    admit(scene, round_)
     assert round_.duty(NOW) is None
-    assert round_.duty(DEADLINE) is Duty.CLOSE
-    for number, member in enumerate(scene.roster.members):
-        round_.apply_contribution(member.key.raw, bytes([number]) * 32)
+    assert round_.duty(DEADLINE) is Duty.END
+    for member in scene.roster.members:
+        round_.apply_contribution(member.key.raw, 1)
+    assert round_.duty(NOW) is Duty.END
+    assert round_.duty(NOW, when_complete=False) is None
+    round_.end()
     assert round_.duty(NOW) is Duty.CLOSE
 
 
+def test_a_deadline_takes_the_place_of_every_earlier_one(scene: Scene, round_: Round) -> None:
+    member = member_key(1).public
+    admit(scene, round_)
+    later = notices.make_deadline(scene.plan, NOW, DEADLINE + 100, "holidays", COORDINATOR)
+    apply(round_, later, "deadline")
+    assert round_.duty(DEADLINE) is None
+    round_.check_time(member, DEADLINE + 99)
+    with pytest.raises(PlanExpired, match="deadline"):
+        round_.check_time(member, DEADLINE + 100)
+
+    apply(round_, notices.make_deadline(scene.plan, NOW, NOW, "enough", COORDINATOR), "deadline")
+    assert round_.duty(NOW) is Duty.END
+    assert len(round_.notices) == 2
+
+
+def test_only_the_coordinator_announces(scene: Scene, round_: Round) -> None:
+    for key in (member_key(1), scene.held.signing[0]):
+        with pytest.raises(InvalidSignature, match="the coordinator's to sign"):
+            apply(round_, notices.make_reminder(scene.plan, NOW, 0, key), "reminder")
+    other = Scene(title="Another plan").plan
+    with pytest.raises(PlanError, match="another plan"):
+        apply(round_, notices.make_reminder(other, NOW, 0, COORDINATOR), "reminder")
+    with pytest.raises(MalformedMessage, match="not after the round's opening"):
+        apply(round_, notices.make_deadline(scene.plan, NOW, 1, "x", COORDINATOR), "deadline")
+    assert round_.notices == []
+
+
+def test_a_cancelled_round_takes_nothing(scene: Scene, round_: Round) -> None:
+    admit(scene, round_)
+    cancellation = notices.make_cancellation(scene.plan, NOW, "wrong factors", COORDINATOR)
+    apply(round_, cancellation, "cancellation")
+
+    assert round_.state is State.CANCELLED
+    assert round_.duty(DEADLINE) is Duty.CLEAN
+    with pytest.raises(PlanExpired, match="cancelled"):
+        round_.check_time(member_key(1).public, NOW)
+    with pytest.raises(PolicyRefusal, match="no longer be cancelled"):
+        apply(round_, cancellation, "cancellation")
+
+
+def test_a_trustee_leaves_a_round_once_and_says_why(scene: Scene, round_: Round) -> None:
+    key = scene.held.signing[1]
+    apply(round_, notices.make_refusal(scene.plan, "the limit is 2 rounds", key), "refusal")
+    assert round_.refusals == {2: "the limit is 2 rounds"}
+    assert round_.state is State.PROPOSED
+
+    with pytest.raises(PolicyRefusal, match="the first stands"):
+        apply(round_, notices.make_refusal(scene.plan, "and another", key), "refusal")
+    with pytest.raises(InvalidSignature, match="not a trustee"):
+        apply(round_, notices.make_refusal(scene.plan, "x", signing_key(9, "stranger")), "refusal")
+
+
+@pytest.mark.parametrize(
+    ("version", "last", "words"),
+    [(1, 1, "superseded"), (1, 3, "superseded"), (3, 3, "superseded"), (2, 0, "none"), (5, 3, "3")],
+)
+def test_versions_follow_each_other(
+    scene: Scene, round_: Round, version: int, last: int, words: str
+) -> None:
+    admit(scene, round_)
+    member = member_key(1).public
+    for number in range(1, last + 1):
+        round_.check_contribution(member, number)
+        round_.apply_contribution(member.raw, number)
+
+    with pytest.raises(ContributionRefused, match=words):
+        round_.check_contribution(member, version)
+    round_.check_contribution(member, last + 1)
+
+
+def test_after_the_closing_a_correction_needs_a_new_round(scene: Scene, round_: Round) -> None:
+    member, other = member_key(1).public, member_key(2).public
+    admit(scene, round_)
+    round_.apply_contribution(member.raw, 1)
+    round_.end()
+    with pytest.raises(PlanExpired, match="is closing"):
+        round_.check_time(member, NOW)
+    apply(round_, closing.propose(scene.plan, [], bytes(32), COORDINATOR), "close")
+
+    with pytest.raises(ContributionRefused, match="new round"):
+        round_.check_time(member, NOW)
+    with pytest.raises(PlanExpired, match="is closed"):
+        round_.check_time(other, NOW)
+
+
 def test_q_equal_closing_votes_make_the_statement(scene: Scene, round_: Round) -> None:
-    close(round_)
+    close(scene, round_)
     apply(round_, vote(scene, 1), "closing")
     apply(round_, vote(scene, 2), "closing")
     assert round_.closing is None
@@ -78,7 +182,7 @@ def test_q_equal_closing_votes_make_the_statement(scene: Scene, round_: Round) -
 
 
 def test_two_different_closings_of_one_trustee(scene: Scene, round_: Round) -> None:
-    close(round_)
+    close(scene, round_)
     apply(round_, vote(scene, 1), "closing")
 
     with pytest.raises(PolicyRefusal, match="the first stands"):
@@ -89,7 +193,7 @@ def test_two_different_closings_of_one_trustee(scene: Scene, round_: Round) -> N
 
 
 def test_closings_that_differ_do_not_add_up(scene: Scene, round_: Round) -> None:
-    close(round_)
+    close(scene, round_)
     for index in (1, 2):
         apply(round_, vote(scene, index), "closing")
     for index in (3, 4):
@@ -98,7 +202,7 @@ def test_closings_that_differ_do_not_add_up(scene: Scene, round_: Round) -> None
 
 
 def test_a_stranger_has_no_vote(scene: Scene, round_: Round) -> None:
-    close(round_)
+    close(scene, round_)
     statement = closing.ClosingStatement(scene.plan.hash, (b"c" * 32,), b"a" * 32)
 
     with pytest.raises(InvalidSignature, match="not a trustee"):
@@ -109,95 +213,9 @@ def test_a_stranger_has_no_vote(scene: Scene, round_: Round) -> None:
         apply(round_, other, "release")
 
 
-def run_until(board: Board, duties: list[Duties], scene: Scene, kind: str) -> list[Post]:
-    """Let everybody work until each has a post of ``kind`` ready, which is not posted."""
-    for _ in range(12):
-        board.advance()
-        waiting = []
-        for index, duty in enumerate(duties, start=1):
-            for entry in board.read(scene.round_id, duty.next_index):
-                duty.read(entry)
-            for phase in duty.wants:
-                duty.receive(phase, dict(board.sealed(scene.round_id, index, phase)))
-            for action in duty.step():
-                if isinstance(action, Post):
-                    if action.kind == kind:
-                        waiting.append(action)
-                        continue
-                    board.post(scene.round_id, action.statement)
-                else:
-                    board.send_sealed(
-                        scene.round_id, action.phase, index, action.recipient, action.envelope
-                    )
-                duty.done(action)
-        if len(waiting) == len(duties):
-            return waiting
-    raise AssertionError(f"no {kind} from everybody")
+def test_a_log_out_of_order_is_not_believed(scene: Scene, round_: Round) -> None:
+    proposal = closing.propose(scene.plan, [], bytes(32), COORDINATOR)
+    content = open_signed(proposal, "close").payload
 
-
-@pytest.fixture
-def board(scene: Scene, tmp_path: Path) -> Board:
-    board = scene.board(tmp_path / "board.sqlite")
-    for number in range(1, scene.members + 1):
-        board.submit(scene.round_id, scene.contribution(number))
-    return board
-
-
-def test_wrong_shares_for_sums_are_refused_at_the_door(
-    scene: Scene, board: Board, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    duties = [new_duties(scene, i, tmp_path, lying=i == 1) for i in range(1, 5)]
-    lie, *honest = run_until(board, duties, scene, "sums")
-
-    with pytest.raises(InvalidShare, match="trustee 1"):
-        board.post(scene.round_id, lie.statement)
-    assert "trustee trustee-1 lies" in caplog.text
-    board.advance()
-    assert board.rounds()[0].state == "certified"
-    for post in honest[:2]:
-        board.post(scene.round_id, post.statement)
-    board.advance()
-    assert board.rounds()[0].state == "pending"
-    with pytest.raises(PolicyRefusal, match="no sums is due"):
-        board.post(scene.round_id, honest[2].statement)
-
-
-def test_an_endorsement_of_another_release_is_refused(
-    scene: Scene, board: Board, tmp_path: Path
-) -> None:
-    duties = [new_duties(scene, i, tmp_path) for i in range(1, 5)]
-    posts = run_until(board, duties, scene, "endorsement")
-
-    key = scene.held.signing[0]
-    with pytest.raises(PolicyRefusal, match="another release"):
-        board.post(
-            scene.round_id, key.sign("endorsement", release.endorse_payload(statement_hash(b"x")))
-        )
-    for post in posts[:2]:
-        board.post(scene.round_id, post.statement)
-    assert board.rounds()[0].state == "pending"
-    board.post(scene.round_id, posts[2].statement)
-    assert board.rounds()[0].state == "released"
-    board.advance()
-    assert board.sealed(scene.round_id, 1, "counts") == []
-    board.post(scene.round_id, posts[3].statement)
-    assert decode(pb.Signed, posts[3].statement).kind == "endorsement"
-
-
-def test_a_board_restarted_at_every_state_is_where_it_was(
-    scene: Scene, board: Board, tmp_path: Path
-) -> None:
-    seen = []
-    duties = [new_duties(scene, i, tmp_path) for i in range(1, 5)]
-    for kind in ("closing", "certificate", "sums", "endorsement"):
-        posts = run_until(board, duties, scene, kind)
-        again = scene.board(tmp_path / "board.sqlite")
-        assert again.rounds() == board.rounds()
-        seen.append(again.rounds()[0].state)
-        board = again
-        for duty, post in zip(duties, posts, strict=True):
-            if kind != "sums" or board.rounds()[0].state == "certified":
-                board.post(scene.round_id, post.statement)
-            duty.done(post)
-    assert seen == ["closed", "closed", "certified", "pending"]
-    assert scene.board(tmp_path / "board.sqlite").rounds()[0].state == "released"
+    with pytest.raises(TranscriptBroken, match="out of order"):
+        round_.apply("close", COORDINATOR.public, proposal, content)

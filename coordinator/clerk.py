@@ -1,0 +1,135 @@
+"""The clerk: what the coordinator itself owes its rounds.
+
+Ends collections, has contributions examined, logs the close and the release, empties mailboxes.
+Called by :meth:`coordinator.board.Board.advance`, one thread at a time. Everything a duty needs is
+in the store, and doing one twice changes nothing, so that a killed coordinator takes them up again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from coordinator.desk import Desk
+from coordinator.errors import CoordinatorError
+from coordinator.metrics import Metrics
+from coordinator.proofs import Examiner
+from coordinator.rounds import Duty, build_release
+from coordinator.states import COLLECTING, State
+from coordinator.store import Store
+from coordinator.writer import Overtaken, Writer
+from protocols import closing, opening
+from protocols.errors import ProtocolError
+from protocols.signing import SigningKey, open_signed
+
+LOG = logging.getLogger("cefed.coordinator")
+
+Clock = Callable[[], int]
+
+
+class Clerk:
+    """Does what is due; made by the board, which explains the parameters."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: SigningKey,
+        writer: Writer,
+        examiner: Examiner,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        changed: threading.Event,
+        when_complete: bool,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._writer = writer
+        self._examiner = examiner
+        self._clock = clock
+        self._metrics = metrics
+        self._changed = changed
+        self._when_complete = when_complete
+
+    def advance(self, desks: Sequence[Desk]) -> bool:
+        """Do what is due in any round; True if anything was.
+
+        A round that cannot go on is reported once and tried again, ever more rarely.
+        """
+        done = [self._advance(desk) for desk in desks]
+        self._metrics.unexamined.set(sum(desk.unexamined for desk in desks))
+        if any(done):
+            states = Counter(desk.round.state for desk in desks)
+            for state in State:
+                self._metrics.rounds.labels(state).set(states[state])
+        return any(done)
+
+    def _advance(self, desk: Desk) -> bool:
+        if desk.rests(now := self._clock()):
+            return False
+        try:
+            with desk.turn:
+                if desk.stale:
+                    desk.catch_up()
+            done = desk.round.state in COLLECTING and self._examiner.work(desk)
+            return self._do_duty(desk, now) or done
+        except Exception as error:  # whatever happens to one round, the others go on
+            if desk.rest(now, reason := f"{type(error).__name__}: {error}"):
+                strange = not isinstance(error, ProtocolError | CoordinatorError)
+                LOG.error("round %s: %s", desk.round_id, reason, exc_info=strange)
+        return False
+
+    def _do_duty(self, desk: Desk, now: int) -> bool:
+        with desk.turn:
+            duty = desk.round.duty(now, when_complete=self._when_complete)
+            if duty is Duty.END:
+                if desk.staged:  # what is being written was decided about before the end
+                    return False
+                desk.round.end()
+                LOG.info("round %s: its collection has ended", desk.round_id)
+                self._changed.set()
+        if duty is Duty.CLOSE and not self._close(desk):
+            return False
+        if duty is Duty.RELEASE:
+            self._release(desk)
+        if duty is Duty.CLEAN and not desk.clean:
+            self._store.empty_mailbox(desk.round_id)
+            desk.clean = True
+        if (state := desk.round.state) is not desk.noted:
+            self._store.set_state(desk.round_id, state)
+            desk.noted = state
+        return duty not in (None, Duty.CLEAN)
+
+    def _close(self, desk: Desk) -> bool:
+        """Log the list of what is counted, once every contribution has its verdict."""
+        with desk.turn:
+            if desk.staged or desk.unexamined:
+                return False
+            head = desk.head
+        included = desk.selection()
+        proposal = closing.propose(desk.round.terms.plan, included, head, self._key)
+        try:
+            self._writer.append(desk, proposal, open_signed(proposal, "close"), head=head)
+        except Overtaken:
+            return False
+        LOG.info(
+            "round %s: closed, %d of %d contributions count",
+            desk.round_id,
+            len(included),
+            len(desk.contributions),
+        )
+        self._changed.set()
+        return True
+
+    def _release(self, desk: Desk) -> None:
+        opened = {}
+        if not desk.round.certificate_withholds():
+            ceremony, labels = desk.round.terms.ceremony, desk.round.sum_labels
+            sets = desk.round.sums_sets().values()
+            opened = opening.open_all(ceremony, desk.aggregates(), labels, sets)
+        payload = build_release(desk.round, opened)
+        statement = open_signed(self._key.sign("release", payload), "release")
+        self._writer.append(desk, statement.received, statement)
+        self._changed.set()
