@@ -38,7 +38,8 @@ demo: $(VENV)/.sim ## run a whole round on this machine; the report is in out/de
 	$(BIN)/cefed demo --out $(OUT)/demo
 
 test: check ## every check and the default test suite (PYTEST_ARGS=... for more options)
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	CEFED_TEST_POSTGRES_URL="$$($(BIN)/python tools/find_postgres.py)" \
+		$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## style, types, import contracts, generated code, lock
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
-"""What the operator of the coordinator does in a simulation: create rounds, close them, watch.
+"""What the operator of the coordinator does in a simulation: propose rounds, end them, watch.
 
-The same calls as ``cefed coordinator round ...`` makes, over the same socket.
+The same calls as ``cefed coordinator round ...`` makes, over one connection that stays open.
 """
 
 from __future__ import annotations
@@ -10,15 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-import grpc
 from google.protobuf.message import Message
 
-from coordinator.operator import close_request
+from coordinator.folder import Office
+from protocols import notices
+from protocols.passes import Bearer
 from protocols.plan import Plan
-from protocols.signing import SigningKey
+from protocols.service import channel
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
 from sim.errors import SimulationError
+
+# isort: split
+import grpc
 
 R = TypeVar("R")
 
@@ -36,16 +40,16 @@ class Standing:
 
 
 class Operator:
-    """The coordinator's operator at its socket."""
+    """The coordinator's operator at the socket of the process that serves ``office``."""
 
-    def __init__(self, address: str, key: SigningKey) -> None:
-        self._key = key
-        self.public_key = key.public
-        self._channel = grpc.insecure_channel(
-            address, options=(("grpc.max_send_message_length", 1 << 26),)
-        )
+    def __init__(self, office: Office) -> None:
+        self._key = office.key()
+        self.public_key = self._key.public
+        self._bearer = Bearer(self._key, self.public_key)
+        target = office.target()
+        self.address = target.address
+        self._channel = channel.open_channel(target)
         self._board = rpc.BoardStub(self._channel)
-        self._address = address
 
     def close(self) -> None:
         """Close the connection."""
@@ -54,7 +58,7 @@ class Operator:
     def create_round(
         self, plan: Plan, roster: bytes, ceremony: bytes, countersignatures: tuple[bytes, ...]
     ) -> None:
-        """Sign a plan and open its round."""
+        """Sign a plan and propose its round."""
         request = pb.CreateRoundRequest(
             plan=self._key.sign("plan", plan.to_bytes()),
             roster=roster,
@@ -63,10 +67,13 @@ class Operator:
         )
         self._call(self._board.CreateRound, request)
 
-    def close_round(self, plan: Plan) -> None:
-        """Ask that a round closes before its deadline."""
-        request = pb.CloseRequest(round_id=plan.round_id, request=close_request(plan, self._key))
-        self._call(self._board.Close, request)
+    def close_round(self, plan: Plan, reason: str) -> None:
+        """End the collection before the round's deadline."""
+        now = int(time.time())
+        statement = notices.make_deadline(plan, now, now, reason, self._key)
+        self._call(
+            self._board.Announce, pb.AnnounceRequest(round_id=plan.round_id, statement=statement)
+        )
 
     def rounds(self) -> Mapping[str, Standing]:
         """Every round's state by its id."""
@@ -76,11 +83,13 @@ class Operator:
     def _call(self, method: Callable[..., R], request: Message) -> R:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return method(request, timeout=DEADLINE_SECONDS)
+                shown = channel.metadata(self._bearer.current())
+                return method(request, timeout=DEADLINE_SECONDS, metadata=shown)
             except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or attempt == ATTEMPTS:
+                failure = channel.failure(error)
+                if failure.kind is not channel.Kind.UNREACHABLE or attempt == ATTEMPTS:
                     raise SimulationError(
-                        f"the coordinator at {self._address} refuses: {error.details()}"
+                        f"the coordinator at {self.address} refuses: {failure.text}"
                     ) from error
                 time.sleep(0.1 * attempt)
         raise SimulationError("at least one attempt is needed")

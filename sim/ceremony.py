@@ -48,7 +48,22 @@ def hold_ceremony(settings: Settings, period: str, reporter: Reporter) -> Ceremo
     run_all(
         [
             ["coordinator", "init", str(settings.work / "coordinator")],
-            *(["trustee", "init", str(f), "--name", name] for name, f in folders.items()),
+            *(
+                # On one machine for one run: a passphrase would stand beside the key it guards.
+                ["trustee", "init", str(f), "--name", name, "--no-passphrase"]
+                for name, f in folders.items()
+            ),
+        ]
+    )
+    run_all(
+        [
+            [
+                "coordinator",
+                "trustee",
+                "add",
+                str(settings.work / "coordinator"),
+                *(str(folder / "identity.json") for folder in folders.values()),
+            ]
         ]
     )
     identities = [
@@ -84,12 +99,15 @@ def hold_ceremony(settings: Settings, period: str, reporter: Reporter) -> Ceremo
                 str(shared / "ceremony.bin"),
                 "--share",
                 str(shared / f"{name}.share"),
+                "--out",
+                str(shared),
             ]
             for name, folder in folders.items()
         ]
     )
     countersignatures = tuple(
-        (folder / "countersignature.bin").read_bytes() for folder in folders.values()
+        (shared / f"countersignature-{index}.bin").read_bytes()
+        for index in range(1, settings.trustees + 1)
     )
     ceremony = Ceremony.from_signed(record)
     ceremony.check_countersignatures(countersignatures)

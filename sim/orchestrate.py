@@ -25,13 +25,16 @@ from sim.progress import Reporter
 
 POLL_SECONDS = 0.25
 STALL_SECONDS = 900.0
-FINAL = frozenset({"released", "withheld"})
+FINAL = frozenset({"released", "withheld", "cancelled"})
 STATES = {
+    "open": "open: enough trustees saw a certificate of every member and countersigned the roster",
+    "closing": "collection has ended; the coordinator checks the remaining proofs",
     "closed": "closed; every trustee now checks every contribution and multiplies them itself",
     "certified": "bands certified by the trustees; the sums are being opened",
     "pending": "release posted; the trustees check it before they endorse it",
     "released": "released",
     "withheld": "withheld",
+    "cancelled": "cancelled",
 }
 """What the states of a round mean to somebody who watches."""
 
@@ -48,7 +51,7 @@ class CohortRound:
     opened: float = 0.0
     contributed: float | None = None
     finished: float | None = None
-    state: str = "open"
+    state: str = "proposed"
     answers: dict[str, Answer] = field(default_factory=dict)
 
     @property
@@ -141,7 +144,8 @@ class Orchestra:
                 round_.finished = time.monotonic()
             complete = len(round_.answers) == len(round_.folders)
             if complete and round_.errors and round_.state == "open":
-                self._operator.close_round(round_.plan)
+                reason = f"{len(round_.errors)} nodes do not take part"
+                self._operator.close_round(round_.plan, reason)
         done = sum(1 for r in rounds if r.state in FINAL)
         answered = sum(len(r.answers) for r in rounds)
         self._reporter.step("nodes that have contributed", answered, self._members)

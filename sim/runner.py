@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from coordinator import export
+from coordinator.folder import Office
 from coordinator.store import Store
-from protocols.keyfiles import load_signing_key
 from protocols.plan import Plan
 from protocols.template import PlanTemplate
 from sim import output
@@ -80,13 +80,14 @@ def run_simulation(settings: Settings, reporter: Reporter) -> Summary:
         with Processes(logs) as processes:
             with clock.phase("ceremony"):
                 record = hold_ceremony(settings, planner.period, reporter)
-            address, operator = _start_roles(settings, processes, record)
+            office, operator = _start_roles(settings, processes, record)
             orchestra = Orchestra(operator, processes, reporter, record, taking_part)
             with clock.phase("round"):
-                rounds = _rounds(prepared, population, planner, record, settings, operator, clock)
+                rounds = _rounds(prepared, population, planner, record, settings, office, clock)
                 pool = NodePool(
                     processes,
-                    address,
+                    operator.address,
+                    office.authority_file(),
                     orchestra.hear,
                     workers=settings.node_processes,
                     isolate=settings.isolate,
@@ -96,8 +97,10 @@ def run_simulation(settings: Settings, reporter: Reporter) -> Summary:
             peaks = {child.name: child.peak_rss() for child in servers}
             used = {child.name: child.cpu_seconds() for child in servers}
             operator.close()
-        with clock.phase("output"):
-            summary = _write(settings, planner, population, prepared, orchestra, record, clock)
+        with clock.phase("output"), office.store() as store:
+            summary = _write(
+                settings, planner, population, prepared, orchestra, record, clock, store
+            )
         summary = replace(summary, peak_rss_roles=peaks, cpu_seconds_roles=used)
         output.write_json(settings.out / "run.json", run_document(settings, summary))
         return summary
@@ -127,14 +130,15 @@ def _prepare(population: Population, planner: Planner) -> list[Prepared]:
 
 def _start_roles(
     settings: Settings, processes: Processes, record: CeremonyRecord
-) -> tuple[str, Operator]:
+) -> tuple[Office, Operator]:
     """Start the coordinator, wait for its address, and start the trustees on it."""
     home = settings.work / "coordinator"
     child = processes.start(
         "coordinator", "cefed", ["coordinator", "serve", str(home), "--listen", "127.0.0.1:0"]
     )
     address = wait_for_address(child, home / "address")
-    key = load_signing_key(home / "coordinator.pem")
+    office = Office.open(home)
+    operator = Operator(office)
     for name, folder in record.trustee_folders.items():
         processes.start(
             name,
@@ -146,10 +150,12 @@ def _start_roles(
                 "--coordinator",
                 address,
                 "--coordinator-key",
-                key.public.raw.hex(),
+                operator.public_key.raw.hex(),
+                "--authority",
+                str(office.authority_file()),
             ],
         )
-    return address, Operator(address, key)
+    return office, operator
 
 
 def _rounds(
@@ -158,12 +164,12 @@ def _rounds(
     planner: Planner,
     record: CeremonyRecord,
     settings: Settings,
-    operator: Operator,
+    office: Office,
     clock: Clock,
 ) -> Iterator[CohortRound]:
-    """Settle the members of each cohort in and make its round, one after the other."""
+    """Settle the members of each cohort in, enrol them, and make its round; one after the other."""
     homes = settings.work / "nodes"
-    coordinator = operator.public_key
+    coordinator = office.key().public
     trustees = tuple(trustee.signing_key for trustee in record.ceremony.trustees)
     for cohort in prepared:
         if not cohort.taking_part:
@@ -172,6 +178,12 @@ def _rounds(
             settle_in(
                 cohort.taking_part, population, settings.mapping, homes, coordinator, trustees
             )
+            with office.registry() as registry:
+                registry.admit_many(
+                    (person.key, person.registered_id, person.group)
+                    for person in cohort.taking_part
+                    if person.key is not None
+                )
         roster = roster_of(cohort.taking_part)
         yield CohortRound(
             cohort=cohort.cohort,
@@ -190,8 +202,8 @@ def _write(
     orchestra: Orchestra,
     record: CeremonyRecord,
     clock: Clock,
+    store: Store,
 ) -> Summary:
-    store = Store.at(settings.work / "coordinator" / "board.sqlite")
     by_cohort = {round_.cohort: round_ for round_ in orchestra.rounds.values()}
     documents: list[Document] = []
     extras: dict[str, dict[str, str]] = {}
@@ -226,7 +238,6 @@ def _write(
         record.ceremony.received,
         record.countersignatures,
     )
-    store.close()
     excluded = [p for p in population.everybody if p.excluded is not None]
     report = planner.report_facts(record.ceremony, len(excluded))
     output.write_release(settings.out, documents, report, extras)
