@@ -29,7 +29,7 @@ define install
 	@$(PIP) install --require-hashes --only-binary=:all: -r $(VENV)/requirements.txt
 endef
 
-.PHONY: help demo test check exact bench vectors proto lock format wheel clean distclean
+.PHONY: help demo test check exact bench crash fuzz vectors proto lock format wheel clean distclean
 
 help: ## show the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -55,6 +55,15 @@ exact: $(VENV)/.dev ## run ten years of US plants and compare each release with 
 
 bench: $(VENV)/.sim ## measure this machine
 	$(BIN)/cefed bench crypto
+	$(BIN)/cefed bench ingest
+
+crash: $(VENV)/.dev ## kill the roles 200 times on SQLite and 200 times on PostgreSQL
+	$(BIN)/python -m tests.crash.run --kills 200 --database sqlite
+	CEFED_TEST_POSTGRES_URL="$$($(BIN)/python tools/find_postgres.py)" \
+		$(BIN)/python -m tests.crash.run --kills 200 --database postgres
+
+fuzz: $(VENV)/.fuzz ## fuzz every decoder and the gRPC surface with a million inputs
+	$(BIN)/python -m tests.fuzz.long --inputs 1000000
 
 vectors: $(VENV)/.dev ## write the test vectors again
 	$(BIN)/python -m $(VECTOR_WRITER)
@@ -100,6 +109,10 @@ $(VENV)/.sim: requirements.lock pyproject.toml | $(VENV)/pyvenv.cfg
 
 $(VENV)/.dev: requirements.lock pyproject.toml $(VENV)/.sim
 	$(call install,dev)
+	@touch $@
+
+$(VENV)/.fuzz: requirements.lock $(VENV)/.dev
+	$(call install,fuzz)
 	@touch $@
 
 $(VENV)/.lock: | $(VENV)/pyvenv.cfg
