@@ -78,8 +78,9 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel: $(VENV)/.sim ## build the wheel into dist/
+wheel: $(VENV)/.sim ## build both wheels into dist/: everything, and the gateway alone
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/python tools/build_gateway.py --out dist
 
 clean: ## remove what the other targets wrote, but not .venv
 	rm -rf $(OUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

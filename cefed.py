@@ -46,7 +46,8 @@ PARTS: dict[str, Part] = {
     "demo": Part(
         "sim.cli", "sim", "A whole round of 72 enterprises on this machine, and its report.", "demo"
     ),
-    "node": Part("enterprise_node.cli", "node", "An enterprise's own node."),
+    "node": Part("enterprise_node.cli", "node", "An enterprise's own node, its private side."),
+    "gateway": Part("enterprise_node.gateway.cli", "", "The part of a node that has a network."),
     "coordinator": Part("coordinator.cli", "coordinator", "The platform that collects a round."),
     "trustee": Part("trustee.cli", "trustee", "One of the organisations that share the key."),
     "ceremony": Part("trustee.ceremony_cli", "trustee", "Deal a period's key to the trustees."),
@@ -251,9 +252,9 @@ def _claims_nothing(item: dict[str, Any]) -> bool:
 def _missing(name: str, extra: str, error: ModuleNotFoundError) -> Exception:
     if (error.name or "").split(".")[0] in _OWN_PACKAGES:
         return error
+    package = f"cefed[{extra}]" if extra else "cefed"
     return click.ClickException(
-        f"cefed {name} needs {error.name}, which is not installed; run: "
-        f"pip install 'cefed[{extra}]'"
+        f"cefed {name} needs {error.name}, which is not installed; run: pip install '{package}'"
     )
 
 

@@ -6,5 +6,5 @@ cryptography or transport. `docs/accounting.md` describes the mapping file and t
 
 Modules in dependency order: errors, findings, hints, units, factors, factor_files, combustion,
 energy, emissions, cells, records, mapping_model, mapping, chosen_factors, forms, rows, checks,
-measures; and, on plain numbers, cei, cef, strategies, grade, intensity.
+measures, plants; and, on plain numbers, cei, cef, strategies, grade, intensity.
 """

@@ -99,10 +99,14 @@ class Intake:
         )
 
 
-def compute_file(csv_path: Path, mapping_path: Path, *, check: bool = False) -> Intake:
+def compute_file(
+    csv_path: Path, mapping_path: Path, *, check: bool = False, plants_of: str | None = None
+) -> Intake:
     """Read a records file by a mapping and compute every row. See `compute_intake`."""
     mapping = load_mapping(mapping_path)
-    return compute_intake(read_records(csv_path), mapping, Factors(mapping), check=check)
+    return compute_intake(
+        read_records(csv_path), mapping, Factors(mapping), check=check, plants_of=plants_of
+    )
 
 
 def compute(
@@ -113,17 +117,23 @@ def compute(
 
 
 def compute_intake(
-    records: Records, mapping: RecordMapping, factors: Factors, *, check: bool = False
+    records: Records,
+    mapping: RecordMapping,
+    factors: Factors,
+    *,
+    check: bool = False,
+    plants_of: str | None = None,
 ) -> Intake:
     """Compute every row and describe what was read.
 
-    With `check`, values far from their cohort are reported too (warnings, unless the mapping makes
-    them errors). Raises `MappingError` when a mapped column is not in the file and `FactorError`
-    when a factor set does not cover what the mapping asks of it; a region without a factor is a
-    finding of its rows.
+    The enterprise `plants_of` may stand in several rows, which `plants.sum_plants` adds up; of
+    every other enterprise a second row is a finding. With `check`, values far from their cohort are
+    reported too (warnings, unless the mapping makes them errors). Raises `MappingError` when a
+    mapped column is not in the file and `FactorError` when a factor set does not cover what the
+    mapping asks of it; a region without a factor is a finding of its rows.
     """
     run = _Run(records, mapping, factors)
-    drafts = run.reader.read()
+    drafts = run.reader.read(plants_of)
     exclude = mapping.checks.outliers == "exclude"
     if check or exclude:
         table = [(draft.cohort, draft.values) for draft in drafts]

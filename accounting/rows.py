@@ -57,8 +57,11 @@ class RowReader:
                     f"{suggest(name, records.header)}; its columns: {', '.join(records.header)}"
                 )
 
-    def read(self) -> list[Draft]:
-        """Every row that `[records] where` selects. Raises `RecordsError` when it selects none."""
+    def read(self, plants_of: str | None = None) -> list[Draft]:
+        """Every row that `[records] where` selects. Raises `RecordsError` when it selects none.
+
+        Only the enterprise `plants_of` may stand in several rows, one for each of its plants.
+        """
         wanted = self.mapping.records.where
         drafts = [
             self._draft(row)
@@ -73,7 +76,7 @@ class RowReader:
             rows_of.setdefault(draft.enterprise, []).append(draft.row.line)
         for draft in drafts:
             others = [str(n) for n in rows_of[draft.enterprise] if n != draft.row.line]
-            if others:
+            if others and draft.enterprise != plants_of:
                 # Nobody can tell which is right, so none of them is taken.
                 text = f"enterprise {draft.enterprise!r} also stands in row {', '.join(others)}"
                 self.find(draft, self.mapping.enterprise.id, Code.DUPLICATE_ENTERPRISE, text)

@@ -1,99 +1,51 @@
-"""``cefed node``: the commands of an enterprise's owner. ``cefed.py`` adds ``app``."""
+"""``cefed node``: the commands of an enterprise's owner. ``cefed.py`` adds ``app``.
+
+Nothing here has a network, or imports anything that has: what leaves goes by the outbox.
+"""
 
 from __future__ import annotations
 
-import json
+import logging
+import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from enterprise_node.errors import NodeUsageError
-from enterprise_node.node import Node
-from enterprise_node.private import checking
+from enterprise_node import cli_ledger, cli_setup
+from enterprise_node.cli_shared import AsJson, Folder, RoundId, show
+from enterprise_node.errors import NodeError, NodeUsageError, PlanRefused
+from enterprise_node.private import checking, events
+from enterprise_node.private.events import Event
 from enterprise_node.private.intake import read_own, require_usable
 from enterprise_node.private.position import position, read_targets
 from enterprise_node.private.published import read_release_file
-from enterprise_node.private.settings import Settings, read_identity
+from enterprise_node.private.side import PrivateSide, approve_round, preview_round
+from enterprise_node.private.status import status_document, status_lines
 from enterprise_node.private.store import NodeStore
-from protocols.errors import InvalidSignature
-from protocols.signing import VerifyKey
-from protocols.terms import Limits
+from protocols.errors import ProtocolError
+from protocols.service import logs
+from protocols.service.stopping import stop_event
+
+LOG = logging.getLogger("cefed.node")
 
 app = typer.Typer(
-    help="An enterprise's own node: import records, preview, contribute, see where you stand.",
+    help="An enterprise's own node: enrol, import records, preview, contribute, see where you "
+    "stand.",
     no_args_is_help=True,
 )
-ledger_app = typer.Typer(
-    help="The egress ledger: everything that this node ever sent.", no_args_is_help=True
-)
-app.add_typer(ledger_app, name="ledger")
+app.command()(cli_setup.enrol)
+app.command()(cli_setup.rotate)
+app.add_typer(cli_ledger.app, name="ledger")
 
-NO_TRUSTEES = "none yet, so every plan is refused; write their keys into trustee_keys in node.toml"
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The node's folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
-Address = Annotated[
-    str, typer.Option("--coordinator", metavar="HOST:PORT", help="Where the coordinator listens.")
+Correct = Annotated[
+    bool,
+    typer.Option("--correct", help="Contribute again, in the place of what was contributed."),
 ]
-Round = Annotated[str, typer.Option("--round", metavar="ID", help="The round's identifier.")]
-PinnedKey = Annotated[
-    str | None,
-    typer.Option(
-        "--coordinator-key", metavar="HEX", help="The coordinator's key; pinned on first use."
-    ),
+ReplacePlan = Annotated[
+    bool, typer.Option("--replace-plan", help="Accept another plan for a period, knowingly.")
 ]
-
-
-@app.command()
-def init(
-    folder: Folder,
-    name: Annotated[str, typer.Option(help="The name of this node, for your own eyes.")],
-    coordinator_key: PinnedKey = None,
-    trustee: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="A trustee's identity.json; once for each trustee."),
-    ] = None,
-    minimum_cohort: Annotated[
-        int, typer.Option(min=3, help="Refuse plans that publish figures of fewer enterprises.")
-    ] = 5,
-    dominance_percent: Annotated[
-        int, typer.Option(min=1, max=100, help="Refuse plans with a smaller p of the p% rule.")
-    ] = 10,
-    minimum_threshold: Annotated[
-        int, typer.Option(min=2, help="Refuse keys that fewer trustees can open with.")
-    ] = 2,
-    as_json: AsJson = False,
-) -> None:
-    """Make a node's folder with a fresh signing key, and pin whom it deals with.
-
-    A node takes part only under a key that exactly its pinned trustees hold. Example:
-    cefed node init nodes/A01 --name A01 --coordinator-key 3f..e1 --trustee t1/identity.json
-    --trustee t2/identity.json --trustee t3/identity.json
-    """
-    trustees = tuple(read_identity(path) for path in trustee or ())
-    if len(set(trustees)) != len(trustees):
-        raise NodeUsageError("two of the trustees' files hold the same key; give each one once")
-    settings = Settings(
-        name,
-        _key(coordinator_key) if coordinator_key else None,
-        trustees,
-        Limits(minimum_cohort, dominance_percent, minimum_threshold=minimum_threshold),
-    )
-    store = NodeStore.create(folder, settings)
-    key = store.key().public
-    facts = {"folder": str(folder), "signing_key": key.raw.hex(), "pseudonym": key.fingerprint}
-    _show(
-        as_json,
-        facts,
-        [
-            f"{folder} is ready.",
-            f"Give the coordinator this public key for its roster: {key.raw.hex()}",
-            f"In rounds you appear as {key.fingerprint}.",
-            f"Pinned trustees: {', '.join(t.fingerprint for t in trustees) or NO_TRUSTEES}",
-        ],
-    )
 
 
 @app.command("import")
@@ -104,6 +56,9 @@ def import_(
     enterprise: Annotated[
         str | None, typer.Option(metavar="ID", help="Your row, if the file has several.")
     ] = None,
+    plants: Annotated[
+        int, typer.Option(min=1, help="How many rows are yours, one a plant; they are summed.")
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Read your records by a mapping, compute your measures and keep them in the folder.
@@ -111,22 +66,24 @@ def import_(
     Example: cefed node import nodes/A01 --records a01.csv --mapping mapping.toml --enterprise A01
     """
     store = NodeStore(folder)
-    own = read_own(records, mapping, enterprise)
+    own = read_own(records, mapping, enterprise, plants)
     require_usable(own)
     store.save_import(own, records.read_bytes(), mapping.read_bytes())
     facts = {
         "enterprise": own.enterprise,
         "cohort": own.cohort,
+        "plants": own.plants,
         "measures": sorted(own.integers),
         "findings": list(own.findings),
         "notes": list(own.notes),
     }
-    _show(
+    summed = f" over {own.plants} plants" if own.plants > 1 else ""
+    show(
         as_json,
         facts,
         [
-            f"{own.enterprise} (cohort {own.cohort}): {len(own.integers)} measures imported: "
-            + ", ".join(own.integers),
+            f"{own.enterprise} (cohort {own.cohort}): {len(own.integers)} measures{summed} "
+            "imported: " + ", ".join(own.integers),
             *(f"  finding: {finding}" for finding in own.findings),
             *(f"  note: {note}" for note in own.notes),
             f"Look at them with: cefed node check {folder}",
@@ -136,83 +93,127 @@ def import_(
 
 @app.command()
 def check(folder: Folder, as_json: AsJson = False) -> None:
-    """Show your findings, measures and definitions. Local only; shows your own figures.
+    """Check folder, key, policy and ledger, and show your findings and measures. Local only.
 
     Example: cefed node check nodes/A01
     """
-    own = NodeStore(folder).own()
-    _show(as_json, checking.document(own), checking.lines(own))
-    require_usable(own)
+    store = NodeStore(folder)
+    problems = checking.problems(store)
+    own = store.own() if store.has_import() else None
+    facts: dict[str, Any] = {"problems": problems}
+    lines = [f"problem: {problem}" for problem in problems]
+    if own is not None:
+        facts |= checking.document(own)
+        lines += checking.lines(own)
+    else:
+        lines.append("nothing was imported yet")
+    show(as_json, facts, lines)
+    if own is not None:
+        require_usable(own)
+    if problems:
+        raise NodeUsageError(f"{len(problems)} problems keep this node from taking part, see above")
 
 
 @app.command()
-def preview(
-    folder: Folder,
-    coordinator: Address,
-    round_id: Round,
-    coordinator_key: PinnedKey = None,
-    as_json: AsJson = False,
-) -> None:
+def preview(folder: Folder, round_id: RoundId, as_json: AsJson = False) -> None:
     """Show exactly what would leave this node in a round, before anything does.
 
-    Example: cefed node preview nodes/A01 --coordinator 127.0.0.1:7000 --round region-a-2020
+    Example: cefed node preview nodes/A01 --round region-a-2020
     """
-    seen = _node(folder, coordinator, coordinator_key).preview(round_id)
-    _show(as_json, seen.document(), seen.lines())
+    seen = preview_round(NodeStore(folder), round_id, int(time.time()))
+    show(as_json, seen.document(), seen.lines())
+
+
+@app.command()
+def approve(
+    folder: Folder,
+    round_id: RoundId,
+    correct: Correct = False,
+    replace_plan: ReplacePlan = False,
+    as_json: AsJson = False,
+) -> None:
+    """Decide that this node contributes to a round; the next run does it.
+
+    Example: cefed node approve nodes/A01 --round region-a-2020
+    """
+    terms = approve_round(
+        NodeStore(folder),
+        round_id,
+        int(time.time()),
+        correct=correct,
+        replace_plan=replace_plan,
+    )
+    show(
+        as_json,
+        {"round": round_id, "plan_hash": terms.plan.hash.hex(), "correct": correct},
+        [
+            f"Approved: round {round_id}, plan {terms.plan.hash.hex()[:16]}. "
+            f"Next: cefed node run {folder} (a running one does it by itself)"
+        ],
+    )
 
 
 @app.command()
 def run(
     folder: Folder,
-    coordinator: Address,
-    round_id: Round,
-    coordinator_key: PinnedKey = None,
-    replace_plan: Annotated[
-        bool, typer.Option("--replace-plan", help="Accept another plan for a period, knowingly.")
+    round_id: Annotated[
+        str | None, typer.Option("--round", metavar="ID", help="The round that you ask about.")
+    ] = None,
+    correct: Correct = False,
+    replace_plan: ReplacePlan = False,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Send everything again: a medium was lost.")
     ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until told to stop.")] = False,
+    interval: Annotated[
+        float, typer.Option(min=0.05, help="Seconds between two looks, with --watch.")
+    ] = 10.0,
     as_json: AsJson = False,
 ) -> None:
-    """Take part in a round: check the plan, encrypt, send, keep the receipt. Safe to repeat.
+    """Read what the gateway brought, answer it by your policy, fill the outbox. Safe to repeat.
 
-    Example: cefed node run nodes/A01 --coordinator 127.0.0.1:7000 --round region-a-2020
+    Exit code 4 when the plan you ask about, or one that has just come, is refused.
+    Example: cefed node run nodes/A01 --watch
     """
-    done = _node(folder, coordinator, coordinator_key).run(round_id, replace_plan=replace_plan)
-    text = (
-        f"Round {round_id}: this node has its receipt already; nothing was sent again."
-        if done.already
-        else f"Round {round_id}: {done.ciphertexts} ciphertexts, {done.bytes} bytes sent; the "
-        f"coordinator's receipt (entry {done.index}) is in {folder / 'receipts'}. You may go "
-        "offline now."
-    )
-    _show(as_json, asdict(done), [text])
+    store = NodeStore(folder)
+    if (correct or replace_plan) and round_id is None:
+        raise NodeUsageError("say which round with --round ID")
+    with PrivateSide(store) as side:
+        if repeat:
+            side.repeat_everything()
+        if correct or replace_plan:
+            side.step()  # what waits in the inbox may be the receipt of the version before
+            approve_round(
+                store,
+                round_id or "",
+                int(time.time()),
+                correct=correct,
+                replace_plan=replace_plan,
+            )
+        if watch:
+            _watch(side, interval)
+            return
+        happened = side.step()
+    if round_id is not None:
+        happened = [event for event in happened if event.round_id == round_id]
+    facts = [asdict(event) for event in happened]
+    show(as_json, facts, [event.line() for event in happened] or ["nothing new"])
+    refused = [event for event in happened if event.kind == events.REFUSED]
+    if refused:
+        raise PlanRefused(refused[0].round_id, [refused[0].text])
+    standing = store.decisions.last(round_id) if round_id is not None else None
+    if standing is not None and standing.outcome == "refused" and not happened:
+        raise PlanRefused(standing.round_id, standing.reasons)
 
 
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """Show what this node knows: key, coordinator, trustees, plans, receipts, releases.
+    """Show what this node knows: key, policy, rounds, refused plans with reasons, notices.
 
     Example: cefed node status nodes/A01
     """
-    store = NodeStore(folder)
-    settings, key = store.settings(), store.key().public
-    imported = (folder / "measures.json").exists()
-    own = store.own() if imported else None
-    releases = sorted(path.stem for path in (folder / "releases").glob("*.json"))
-    facts = {
-        "name": settings.name,
-        "pseudonym": key.fingerprint,
-        "signing_key": key.raw.hex(),
-        "coordinator": settings.coordinator.fingerprint if settings.coordinator else None,
-        "trustees": [trustee.fingerprint for trustee in settings.trustees],
-        "limits": asdict(settings.limits),
-        "enterprise": own.enterprise if own else None,
-        "cohort": own.cohort if own else None,
-        "plans": [asdict(plan) for plan in store.commitments.all()],
-        "receipts": store.rounds(),
-        "releases": releases,
-    }
-    lines = [f"{name:<12} {value if value is not None else '-'}" for name, value in facts.items()]
-    _show(as_json, facts, lines)
+    document = status_document(NodeStore(folder), int(time.time()))
+    show(as_json, document, status_lines(document))
 
 
 @app.command("position")
@@ -224,71 +225,49 @@ def position_(
     targets: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The published targets.csv.")
     ] = None,
-    coordinator: Annotated[
-        str | None, typer.Option("--coordinator", metavar="HOST:PORT", help="Or fetch it there.")
+    round_id: Annotated[
+        str | None, typer.Option("--round", metavar="ID", help="Or the release of this round.")
     ] = None,
-    round_id: Annotated[str | None, typer.Option("--round", metavar="ID")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare your own figures with a release: percentile range, grade, distances, target.
 
-    Local only. Example: cefed node position nodes/A01 --release out/release.json
+    Local only. Example: cefed node position nodes/A01 --round region-a-2020
     """
     store = NodeStore(folder)
     own = store.own()
     if release is not None:
         document = read_release_file(release, own.cohort)
-    elif round_id is None:
-        raise NodeUsageError("name a release: --release FILE, or --round ID with --coordinator")
-    elif coordinator is not None:
-        fetched = Node(store, coordinator).fetch_release(round_id)
-        document = fetched.document
-        if fetched.warning is not None:
-            typer.echo(f"warning: {fetched.warning}", err=True)
+    elif round_id is not None:
+        kept = store.round(round_id)
+        if not kept.release_path.exists():
+            raise NodeUsageError(
+                f"no release of round {round_id} came yet: cefed node run {folder}"
+            )
+        document = read_release_file(kept.release_path, own.cohort)
+        warning = kept.warning()
+        if warning is not None:
+            typer.echo(f"warning: {warning}", err=True)
     else:
-        document = read_release_file(store.release(round_id), own.cohort)
+        raise NodeUsageError("name a release: --release FILE, or --round ID")
     rates = read_targets(targets, own.cohort) if targets is not None else None
     place = position(document, own, rates)
-    _show(as_json, place.document(), place.lines())
+    show(as_json, place.document(), place.lines())
 
 
-@ledger_app.command("show")
-def ledger_show(folder: Folder, as_json: AsJson = False) -> None:
-    """List everything this node sent. Example: cefed node ledger show nodes/A01"""
-    entries = list(NodeStore(folder).ledger.entries())
-    lines = [
-        f"{e.time}  {e.kind:<13} {e.bytes:>9} bytes  round {e.round_id}  to {e.destination}  "
-        f"sha256 {e.sha256[:16]}"
-        for e in entries
-    ]
-    _show(as_json, [asdict(e) for e in entries], lines or ["nothing was sent yet"])
-
-
-@ledger_app.command("verify")
-def ledger_verify(folder: Folder, as_json: AsJson = False) -> None:
-    """Check the ledger's chain of hashes. Example: cefed node ledger verify nodes/A01"""
-    count = NodeStore(folder).ledger.verify()
-    _show(as_json, {"entries": count, "valid": True}, [f"{count} entries, the chain holds"])
-
-
-def _node(folder: Path, address: str, coordinator_key: str | None) -> Node:
-    store = NodeStore(folder)
-    if coordinator_key is not None:
-        store.pin(_key(coordinator_key))
-    return Node(store, address)
-
-
-def _key(text: str) -> VerifyKey:
-    try:
-        return VerifyKey(bytes.fromhex(text))
-    except (ValueError, InvalidSignature) as error:
-        raise NodeUsageError(
-            f"{text[:80]!r} is not a public key: 64 hexadecimal digits are needed"
-        ) from error
-
-
-def _show(as_json: bool, facts: object, lines: list[str]) -> None:
-    if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
-    else:
-        typer.echo("\n".join(lines))
+def _watch(side: PrivateSide, interval: float) -> None:
+    """Step until told to stop; a step that cannot be done is logged and done later."""
+    logs.set_up("node", json=True)
+    stop = stop_event()
+    said: set[Event] = set()
+    while not stop.is_set():
+        try:
+            happened = side.step()
+        except (NodeError, ProtocolError) as error:
+            LOG.warning("%s", error)
+        else:
+            for event in happened:
+                if event not in said:
+                    LOG.info("%s", event.line())
+            said = set(happened)
+        stop.wait(interval)

@@ -40,7 +40,23 @@ class ReleaseRefused(NodeError):
     exit_code: ClassVar[int] = 6
 
 
+class LedgerBroken(NodeError):
+    """An egress ledger, or an export of one, that was changed, cut or belongs to another key."""
+
+    exit_code: ClassVar[int] = 6
+
+
 class NodeStoreError(NodeError):
     """A file of the node's folder is missing, damaged or cannot be written."""
 
     exit_code: ClassVar[int] = 8
+
+
+class ExchangeError(NodeError):
+    """The exchange folder between private side and gateway cannot be used."""
+
+    exit_code: ClassVar[int] = 8
+
+
+class EnvelopeDamaged(ExchangeError):
+    """An envelope file that is cut short or altered; it is set aside and never half-used."""

@@ -27,22 +27,26 @@ def read_limited(path: Path, most: int) -> bytes:
     return data
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write ``data`` beside ``path``, make it durable, and put it in the place of ``path``.
 
     A reader sees the old content or the new one; after a failure the old one is still there. The
     folder must exist.
 
+    :param durable: False for what can be made again and is recognised when it is damaged: after a
+        power cut the file may be missing, old or empty. A process that is killed does no harm.
     :raises StorageError: the file cannot be written.
     """
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(partial, path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 

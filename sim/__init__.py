@@ -7,3 +7,5 @@ belong to different organisations; here one machine plays all of them, and the o
 Modules in dependency order: errors, settings, deviation, processes, progress, worker, people,
 ceremony, board, nodes, orchestrate, output, runner, cli.
 """
+
+from protocols.service import tls13 as tls13  # before anything here imports grpc

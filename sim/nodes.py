@@ -47,6 +47,8 @@ Listener = Callable[[Answer], None]
 class NodePool:
     """Threads of this process, each driving one node process at a time.
 
+    :param address: the coordinator's ``HOST:PORT``.
+    :param authority: the PEM file of its TLS authority; None for plaintext on loopback.
     :param listener: called for every node, from any of the threads.
     """
 
@@ -54,13 +56,15 @@ class NodePool:
         self,
         processes: Processes,
         address: str,
+        authority: Path | None,
         listener: Listener,
         *,
         workers: int,
         isolate: bool,
     ) -> None:
         self._processes = processes
-        self._address = address
+        self._arguments = [address]
+        self._arguments += ["--insecure"] if authority is None else ["--authority", str(authority)]
         self._listener = listener
         self._jobs: queue.Queue[Batch | None] = queue.Queue()
         self.failure: Exception | None = None
@@ -141,7 +145,7 @@ class NodePool:
                 self._listener(_answer(facts, folder, batch.round_id))
 
     def _start(self, number: int) -> Child:
-        return self._processes.start(f"nodes-{number}", "sim.worker", [self._address], pipes=True)
+        return self._processes.start(f"nodes-{number}", "sim.worker", self._arguments, pipes=True)
 
 
 def _answer(facts: dict[str, Any], folder: Path, round_id: str) -> Answer:

@@ -19,27 +19,37 @@ from urllib.parse import quote
 from accounting.measures import EnterpriseMeasures, Intake, compute_file
 from accounting.records import Records, read_records
 from enterprise_node.private.intake import OwnMeasures, meaning_reasons, of_row, value_reasons
+from enterprise_node.private.policy import ANY, Approver, NodePolicy, TrusteeRules
 from enterprise_node.private.settings import Settings
 from enterprise_node.private.store import NodeStore
 from protocols.plan import Plan
-from protocols.roster import Member, Roster
+from protocols.roster import MAX_GROUP_LENGTH, Member, Roster
 from protocols.signing import VerifyKey
-from protocols.terms import Limits
 from sim.errors import OptionError
 
 MAX_FOLDER = 120
+MAX_ID_LENGTH = 64
 WRITERS = 8
 
 
 @dataclass
 class Person:
-    """One enterprise. ``folder_name`` is unique; ``excluded`` says why it takes no part."""
+    """One enterprise. ``excluded`` says why it takes no part.
+
+    ``folder_name`` and ``registered_id`` are unique; the latter is what its certificate says.
+    """
 
     own: OwnMeasures
     row: int
     folder_name: str
+    registered_id: str
     excluded: str | None
     key: VerifyKey | None = None
+
+    @property
+    def group(self) -> str:
+        """The corporate group as rosters and certificates name it."""
+        return self.own.group[:MAX_GROUP_LENGTH].strip()
 
 
 @dataclass
@@ -105,7 +115,7 @@ def exclude_by_group(people: Iterable[Person]) -> None:
     for person in people:
         if person.excluded is not None:
             continue
-        group = _group_name(person)
+        group = person.group
         head = heads.setdefault(group, person.own.enterprise)
         if head != person.own.enterprise:
             person.excluded = (
@@ -124,8 +134,17 @@ def settle_in(
 ) -> None:
     """Make the node folder of everybody who takes part, with a fresh key each.
 
+    Nobody is invited: the coordinator of a simulation registers the keys itself.
+
     :param coordinator: and ``trustees``, the keys that every node pins.
     """
+    policy = NodePolicy(
+        coordinator_key=coordinator,
+        approval=Approver.AUTOMATIC,
+        indicators=(ANY,),
+        measures=(ANY,),
+        trustees=TrusteeRules(keys=trustees),
+    )
     rows = {row.line: row.cells for row in population.records.rows}
     header = population.records.header
     mapping_bytes = mapping.read_bytes()
@@ -133,7 +152,8 @@ def settle_in(
     def settle(person: Person) -> None:
         store = NodeStore.create(
             folder / person.folder_name,
-            Settings(person.own.enterprise[:100], coordinator, trustees, Limits()),
+            Settings(person.registered_id, person.registered_id, person.group),
+            policy.model_copy(update={"cohorts": (person.own.cohort,)}),
         )
         store.save_import(person.own, _csv(header, rows[person.row]), mapping_bytes)
         person.key = store.key().public
@@ -146,7 +166,7 @@ def settle_in(
 def roster_of(people: Iterable[Person]) -> Roster:
     """The roster of a cohort: the members' keys, and the groups they count as."""
     return Roster.of(
-        Member(person.key, _group_name(person)) for person in people if person.key is not None
+        Member(person.key, person.group) for person in people if person.key is not None
     )
 
 
@@ -171,7 +191,10 @@ def _person(intake: Intake, row: EnterpriseMeasures, seen: Counter[str]) -> Pers
     if seen[row.enterprise] > 1:
         name = f"{name}~{row.row}"
     own = of_row(intake, row)
-    return Person(own, row.row, name or f"row-{row.row}", own.excluded)
+    registered = row.enterprise.strip()
+    if seen[row.enterprise] > 1 or not 0 < len(registered) <= MAX_ID_LENGTH:
+        registered = f"{registered[: MAX_ID_LENGTH - 16].strip()}~{row.row}"
+    return Person(own, row.row, name or f"row-{row.row}", registered, own.excluded)
 
 
 def _csv(header: tuple[str, ...], cells: tuple[str, ...]) -> bytes:
@@ -180,7 +203,3 @@ def _csv(header: tuple[str, ...], cells: tuple[str, ...]) -> bytes:
     writer.writerow(header)
     writer.writerow(cells)
     return text.getvalue().encode("utf-8")
-
-
-def _group_name(person: Person) -> str:
-    return person.own.group[:100]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+from protocols.service import tls13 as tls13  # before any test imports grpc
+
 settings.register_profile(
     "ci",
     derandomize=True,

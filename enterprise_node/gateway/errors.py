@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from enterprise_node.errors import NodeError
 
-class GatewayError(Exception):
+
+class GatewayError(NodeError):
     """Root of the package."""
-
-    exit_code: ClassVar[int] = 1
 
 
 class CoordinatorUnreachable(GatewayError):
-    """No answer after every retry. Nothing is lost: the command can be repeated."""
+    """No answer, or none that says no. Nothing is lost: everything is worth asking again."""
 
     exit_code: ClassVar[int] = 5
+
+
+class NotAdmitted(GatewayError):
+    """The coordinator does not accept the pass: not enrolled (yet), revoked, or out of date."""
+
+    exit_code: ClassVar[int] = 7
 
 
 class CoordinatorRefused(GatewayError):
@@ -25,9 +31,3 @@ class CoordinatorRefused(GatewayError):
     def __init__(self, message: str, reason_name: str = "") -> None:
         super().__init__(message)
         self.reason_name = reason_name
-
-
-class PlanNotOpen(CoordinatorRefused):
-    """The round is unknown, expired or closed."""
-
-    exit_code: ClassVar[int] = 4

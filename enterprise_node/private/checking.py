@@ -1,8 +1,34 @@
-"""What the owner sees of the import: findings, measures, ratios, definitions. Local only."""
+"""What the owner sees of folder and import: problems, findings, measures. Local only."""
 
 from __future__ import annotations
 
+import os
+import stat
+
+from enterprise_node.errors import NodeError
+from enterprise_node.private import policy as policies
 from enterprise_node.private.intake import OwnMeasures
+from enterprise_node.private.store import NodeStore
+from protocols.errors import ProtocolError
+
+
+def problems(store: NodeStore) -> list[str]:
+    """What keeps this node from taking part, or its secrets from being kept; empty if nothing."""
+    found = []
+    if os.name == "posix" and stat.S_IMODE(store.folder.stat().st_mode) & 0o077:
+        found.append(f"{store.folder} is open to others; run: chmod 700 {store.folder}")
+    try:
+        key = store.key().public
+        store.ledger.verify(key)
+    except (NodeError, ProtocolError) as error:
+        found.append(str(error))
+    try:
+        store.settings()
+        found += policies.problems(store.policy(), store.policy_path.exists())
+        store.exchange()
+    except (NodeError, ProtocolError) as error:
+        found.append(str(error))
+    return found
 
 
 def document(own: OwnMeasures) -> dict[str, object]:
@@ -10,6 +36,7 @@ def document(own: OwnMeasures) -> dict[str, object]:
     return {
         "enterprise": own.enterprise,
         "cohort": own.cohort,
+        "plants": own.plants,
         "excluded": own.excluded,
         "measures": {
             name: {"unit": own.units[name], "value": str(value)}
@@ -23,7 +50,7 @@ def document(own: OwnMeasures) -> dict[str, object]:
 
 def lines(own: OwnMeasures) -> list[str]:
     """As text for a terminal."""
-    text = [
+    return [
         f"{own.enterprise}, cohort {own.cohort}"
         + (f": EXCLUDED - {own.excluded}" if own.excluded else ": may take part"),
         *(f"  {name:<18} {value:>22} {own.units[name]}" for name, value in own.integers.items()),
@@ -32,4 +59,3 @@ def lines(own: OwnMeasures) -> list[str]:
         *(f"  {name}: {value}" for name, value in own.definitions),
         "These figures are shown to you only; nothing was sent.",
     ]
-    return text

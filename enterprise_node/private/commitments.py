@@ -68,8 +68,12 @@ class Commitments:
             f"this node has looked at its values for another plan of period {plan.period} already "
             f"(round {held.round_id}, plan {held.plan_hash[:16]}); answers to several plans would "
             "give a value away bit by bit. If you know why there is a new plan, accept it once "
-            "with --replace-plan"
+            "with cefed node approve --replace-plan"
         )
+
+    def rounds_since(self, time: int, but: str) -> int:
+        """How many rounds, apart from ``but``, were committed to at or after ``time``."""
+        return len({item.round_id for item in self.all() if item.time >= time} - {but})
 
     def commit(self, plan: Plan, now: int, *, replace: bool = False) -> None:
         """Write down that the own values are compared with ``plan``; the same plan again is fine.

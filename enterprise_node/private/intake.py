@@ -8,10 +8,11 @@ zero denominator. A value is refused, never clipped and never converted silently
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from accounting.measures import EnterpriseMeasures, Intake, compute_file
+from accounting.plants import sum_plants
 from enterprise_node.errors import IntakeRefused, NodeUsageError
 from protocols.plan_terms import Indicator, Measure
 
@@ -23,7 +24,8 @@ class OwnMeasures:
     """One enterprise's integers and everything that says what they mean.
 
     ``definitions`` are pairs of name and text; ``excluded`` is the reason why the row cannot take
-    part, or None. The object's text form shows no value.
+    part, or None. ``plants`` is the number of rows that were summed. The object's text form shows
+    no value.
     """
 
     enterprise: str
@@ -37,18 +39,28 @@ class OwnMeasures:
     excluded: str | None
     records_sha256: str
     mapping_sha256: str
+    plants: int = 1
 
     def __repr__(self) -> str:
         return f"<OwnMeasures of {self.enterprise!r}: {len(self.integers)} measures>"
 
 
-def read_own(records: Path, mapping: Path, enterprise: str | None = None) -> OwnMeasures:
+def read_own(
+    records: Path, mapping: Path, enterprise: str | None = None, plants: int = 1
+) -> OwnMeasures:
     """The measures of one enterprise of a records file.
 
     :param enterprise: its id; may be left out when the file has one row.
-    :raises AccountingError: the file or the mapping cannot be used.
+    :param plants: how many rows it has, one for each plant; they are summed.
+    :raises AccountingError: the file or the mapping cannot be used, or has other rows.
     :raises NodeUsageError: the file has several enterprises and none was named.
     """
+    if plants > 1:
+        if enterprise is None:
+            raise NodeUsageError("name the enterprise whose plants are summed with --enterprise ID")
+        intake = compute_file(records, mapping, plants_of=enterprise)
+        summed = of_row(intake, sum_plants(intake, enterprise, plants))
+        return replace(summed, plants=plants)
     intake = compute_file(records, mapping)
     if enterprise is None:
         if len(intake.enterprises) != 1:
@@ -81,6 +93,8 @@ def require_usable(own: OwnMeasures) -> None:
     """Raise :class:`IntakeRefused` naming the findings when the row cannot take part."""
     if own.excluded is not None:
         found = "; ".join(own.findings[:MAX_REASONS]) or own.excluded
+        if own.plants > 1:
+            found = own.excluded  # which names the rows, and what sets the plants apart
         more = len(own.findings) - MAX_REASONS
         rest = f"; and {more} more (cefed node check shows them)" if more > 0 else ""
         raise IntakeRefused(f"{own.enterprise} cannot take part: {found}{rest}")

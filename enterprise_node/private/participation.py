@@ -1,10 +1,10 @@
 """Whether this node takes part in a round: every check of the plan that a member can make.
 
-Two pure functions. :func:`examine` goes from what the coordinator describes, the node's own terms
-and the clock to an accepted plan or to all reasons against it, and looks at no value.
-:func:`check_values` looks at the values, and is called for one plan a period
-(:mod:`enterprise_node.private.commitments`). The coordinator runs checks of its own; a node does
-not rely on them (SPEC.md section 4).
+Pure functions. :func:`examine` goes from what the coordinator describes and the node's own policy
+to accepted terms or to all reasons against them, and looks at no value. :func:`reason_to_wait`
+says why accepted terms are not answered just now. :func:`check_values` looks at the values, and is
+called for one plan a period (:mod:`enterprise_node.private.commitments`). The coordinator runs
+checks of its own; a node does not rely on them (SPEC.md section 4).
 """
 
 from __future__ import annotations
@@ -15,42 +15,51 @@ from functools import lru_cache
 
 from enterprise_node.errors import PlanRefused
 from enterprise_node.private.intake import OwnMeasures, meaning_reasons, value_reasons
-from enterprise_node.private.settings import Settings
+from enterprise_node.private.policy import FILE, NodePolicy
+from enterprise_node.private.rounds import Offer
 from protocols.ceremony import Ceremony
-from protocols.errors import InvalidSignature, ProtocolError
+from protocols.errors import InvalidSignature, ProtocolError, QuorumMissing
+from protocols.notices import Notices, roster_tally
 from protocols.plan import Plan
 from protocols.roster import Roster
 from protocols.signing import VerifyKey
 from protocols.terms import Description, Terms, read_terms
 
+CLOCK_TOLERANCE_SECONDS = 3600
+"""By how much the own clock may be wrong. The coordinator's decides what came in time."""
+
+
+def read_offer_terms(offer: Offer, policy: NodePolicy, round_id: str) -> Terms:
+    """The terms of an offer, whose parts fit together and are signed by the policy's coordinator.
+
+    :raises PlanRefused: they do not, or there is no policy.
+    """
+    coordinator = policy.coordinator_key
+    if coordinator is None:
+        raise PlanRefused(round_id, [f"{FILE} names no coordinator, so every plan is refused"])
+    try:
+        return _terms(offer.description, coordinator, round_id)
+    except ProtocolError as error:
+        raise PlanRefused(round_id, [str(error)]) from error
+
 
 def examine(
-    description: Description,
+    offer: Offer,
     own: OwnMeasures,
     *,
     member: VerifyKey,
-    coordinator: VerifyKey,
-    settings: Settings,
-    now: int | None,
+    policy: NodePolicy,
     round_id: str,
 ) -> Terms:
     """Accept the plan or refuse it with every reason at once. Looks at no value of the node.
 
     :param member: the node's own signing key.
-    :param coordinator: the key that the owner pinned when the node was set up.
-    :param settings: the trustees that the owner pinned, and the own limits.
-    :param now: seconds since 1970-01-01 UTC; None for a round that is read after it closed.
     :raises PlanRefused: with all reasons; nothing may be sent then.
     """
-    try:
-        terms = _terms(description, coordinator, round_id)
-    except ProtocolError as error:
-        raise PlanRefused(round_id, [str(error)]) from error
+    terms = read_offer_terms(offer, policy, round_id)
     plan = terms.plan
-    reasons = [*_place_reasons(terms.roster, member), *_time_reasons(plan, now)]
-    reasons += settings.reasons_against(terms.ceremony)
-    limits = settings.limits
-    reasons += [f"{reason} (limits in node.toml)" for reason in limits.reasons_against(plan)]
+    reasons = _place_reasons(terms.roster, member)
+    reasons += policy.reasons_against(plan, terms.ceremony)
     if plan.cohort != own.cohort:
         reasons.append(
             f"the plan is for cohort {plan.cohort!r}, this enterprise belongs to {own.cohort!r}: "
@@ -60,6 +69,37 @@ def examine(
     if reasons:
         raise PlanRefused(round_id, reasons)
     return terms
+
+
+def reason_to_wait(offer: Offer, terms: Terms, now: int) -> str | None:
+    """Why accepted terms are not answered now; None if they are.
+
+    :param now: seconds since 1970-01-01 UTC. What it says is worth an hour more or less: the
+        coordinator's clock decides, and its ``state`` is taken as a hint that can only delay.
+    """
+    plan = terms.plan
+    try:
+        notices = Notices.read(offer.notices, plan, terms.coordinator)
+    except ProtocolError as error:
+        return f"an announcement of the round does not hold: {error}"
+    if notices.cancelled is not None:
+        return f"cancelled by the coordinator: {notices.cancelled}"
+    if now > notices.deadline + CLOCK_TOLERANCE_SECONDS:
+        return (
+            f"the round ended on {_moment(notices.deadline)} (UTC): ask the coordinator for a new "
+            "round; your data stays as it is"
+        )
+    if now < plan.opens_at - CLOCK_TOLERANCE_SECONDS:
+        return f"the round opens on {_moment(plan.opens_at)} (UTC)"
+    try:
+        roster_tally(offer.roster_votes, plan, terms.ceremony)
+    except QuorumMissing as error:
+        return f"not enough trustees have countersigned the roster yet ({error})"
+    except ProtocolError as error:
+        return f"the trustees' votes for the roster do not hold: {error}"
+    if offer.state != "open":
+        return f"the coordinator takes no contributions now (the round is {offer.state!r})"
+    return None
 
 
 def check_values(plan: Plan, own: OwnMeasures) -> None:
@@ -82,17 +122,6 @@ def _place_reasons(roster: Roster, member: VerifyKey) -> list[str]:
             f"this node ({member.fingerprint}) is not on the roster: ask the coordinator to enter "
             "its signing key"
         ]
-    return []
-
-
-def _time_reasons(plan: Plan, now: int | None) -> list[str]:
-    if now is not None and now > plan.deadline:
-        return [
-            f"the plan expired on {_moment(plan.deadline)} (UTC): ask the coordinator for a new "
-            "round; your data stays as it is"
-        ]
-    if now is not None and now < plan.opens_at:
-        return [f"the round opens on {_moment(plan.opens_at)} (UTC): try again then"]
     return []
 
 

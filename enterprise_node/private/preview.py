@@ -52,7 +52,7 @@ class Preview:
     ``held_against``: why a run would refuse this plan although it fits, or None.
     """
 
-    destination: str
+    coordinator: str
     round_id: str
     plan_hash: str
     pseudonym: str
@@ -74,7 +74,7 @@ class Preview:
         total = sum(self.ciphertexts.values())
         lines = [
             f"What leaves this node for round {self.round_id}",
-            f"  to            {self.destination}",
+            f"  to            the coordinator {self.coordinator}, by way of the gateway",
             f"  plan          sha256 {self.plan_hash}",
             *([f"  REFUSED       {self.held_against}"] if self.held_against else []),
             *(f"  {name:<13} {text}" for name, text in self.terms.items()),
@@ -99,7 +99,6 @@ def preview(
     accepted: Terms,
     own: OwnMeasures,
     signer: SigningKey,
-    destination: str,
     held_against: str | None = None,
 ) -> Preview:
     """What a contribution to an accepted plan will be. Encrypts nothing and sends nothing."""
@@ -107,7 +106,7 @@ def preview(
     key = accepted.ceremony.key.public
     counted = Counter(label.split("/")[0].split("#")[0] for label in accepted.layout.labels)
     return Preview(
-        destination=destination,
+        coordinator=accepted.coordinator.fingerprint,
         round_id=plan.round_id,
         plan_hash=plan.hash.hex(),
         pseudonym=signer.public.fingerprint,

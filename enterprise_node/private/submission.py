@@ -1,68 +1,65 @@
-"""Making a contribution, once: the bytes are kept until the coordinator's receipt has come.
+"""Making a contribution, once for each version: the bytes are kept until the receipt has come.
 
-A node that was interrupted sends the same bytes again; a second contribution with fresh randomness
-would be a second statement of the same member.
+A node that was interrupted sends the same bytes again; a second contribution of the same version
+with fresh randomness would be a second statement of the same member.
 """
 
 from __future__ import annotations
 
 from enterprise_node.private.intake import OwnMeasures, require_usable
-from enterprise_node.private.store import NodeStore
+from enterprise_node.private.rounds import RoundFolder
 from protocols import contribution
-from protocols.errors import ProtocolError
+from protocols.errors import TranscriptBroken
 from protocols.paillier import encryptor_for
 from protocols.signing import SigningKey, VerifyKey
 from protocols.terms import Terms
 from protocols.transcript import Receipt, read_receipt
 
 
-def prepare(store: NodeStore, accepted: Terms, own: OwnMeasures, signer: SigningKey) -> bytes:
-    """The signed contribution of this node: the one that waits in the outbox, or a new one.
+def prepare(
+    folder: RoundFolder, terms: Terms, own: OwnMeasures, signer: SigningKey, version: int
+) -> bytes:
+    """The signed contribution of one version: the one that was made already, or a new one.
 
     :raises IntakeRefused: the own row has findings.
     :raises ContributionRefused: a measure that the plan cannot take.
     """
     require_usable(own)
-    waiting = store.pending(accepted.plan.round_id)
-    if waiting.exists():
-        data = waiting.read_bytes()
-        if _is_for(data, accepted):
-            return data
+    waiting = folder.contribution(version)
+    if waiting is not None:
+        return waiting
     data = contribution.build(
-        accepted.plan,
-        accepted.layout,
+        terms.plan,
+        terms.layout,
         own.integers,
         signer,
-        encryptor_for(accepted.ceremony.key.public),
+        encryptor_for(terms.ceremony.key.public),
+        version=version,
     )
-    store.keep(waiting, data)
+    folder.keep(f"contribution-{version}", data)
+    if version > 1:
+        folder.drop(f"contribution-{version - 1}")  # it was refused, or has its receipt
     return data
 
 
 def settle(
-    store: NodeStore, accepted: Terms, receipt: bytes, coordinator: VerifyKey, sent: bytes
-) -> Receipt:
-    """Check the receipt, keep it, and drop the contribution that waited for it.
+    folder: RoundFolder, receipt: bytes, coordinator: VerifyKey
+) -> tuple[int, Receipt] | None:
+    """Keep a receipt for the waiting version it is for, and drop that version's bytes.
 
-    :raises ProtocolError: the receipt is not the pinned coordinator's, or not for these bytes in
-        this round.
+    :returns: the version and the receipt; None if it is one that is kept already.
+    :raises ProtocolError: not the coordinator's receipt for a contribution that waits here.
     """
-    round_id = accepted.plan.round_id
-    checked = read_receipt(receipt, coordinator, sent, round_id=round_id)
-    store.keep(store.receipt(round_id), receipt)
-    store.pending(round_id).unlink(missing_ok=True)
-    return checked
-
-
-def _is_for(data: bytes, accepted: Terms) -> bool:
-    try:
-        contribution.read(
-            data,
-            accepted.plan,
-            accepted.layout,
-            accepted.roster,
-            accepted.ceremony.key.public,
+    if any(folder.receipt(version) == receipt for version in folder.receipts()):
+        return None
+    version = folder.version()
+    sent = folder.contribution(version)
+    if sent is None:
+        raise TranscriptBroken(
+            f"a receipt for round {folder.round_id} came, but no contribution of this node waits "
+            "for one; was the folder restored from an old backup?"
         )
-    except ProtocolError:
-        return False
-    return True
+    checked = read_receipt(receipt, coordinator, sent, round_id=folder.round_id)
+    folder.keep(f"receipt-{version}", receipt)
+    folder.drop(f"contribution-{version}")
+    return version, checked

@@ -1,31 +1,48 @@
-"""A coordinator on loopback with one round for a handful of Region A's enterprises."""
+"""A node of Region A, its exchange folder, and a coordinator of a few lines that it talks to."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from coordinator.board import Board
-from coordinator.server import start
-from coordinator.store import Store
+from enterprise_node.exchange import Exchange
+from enterprise_node.gateway.client import Admission, Summary
+from enterprise_node.gateway.errors import (
+    CoordinatorRefused,
+    CoordinatorUnreachable,
+    NotAdmitted,
+)
+from enterprise_node.gateway.relay import Relay
+from enterprise_node.private.events import Event
 from enterprise_node.private.intake import OwnMeasures, read_own
+from enterprise_node.private.policy import ANY, Approver, NodePolicy, TrusteeRules
+from enterprise_node.private.rounds import Offer
 from enterprise_node.private.settings import Settings
+from enterprise_node.private.side import PrivateSide
 from enterprise_node.private.store import NodeStore
 from protocols.bins import log_edges
+from protocols.contribution import KIND
+from protocols.errors import ProtocolError
+from protocols.notices import roster_vote
+from protocols.passes import read_pass
 from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
 from protocols.roster import Member, Roster
-from protocols.signing import SigningKey, VerifyKey
-from protocols.terms import Description, Limits
+from protocols.signing import SigningKey, VerifyKey, open_signed
+from protocols.terms import Description
+from protocols.transcript import Transcript, sign_receipt
+from protocols.wire import messages_pb2
+from protocols.wire import service_pb2 as pb
 from tests import keys
 
 REGION_A = Path(__file__).resolve().parents[2] / "examples" / "region_a"
 RECORDS = REGION_A / "region_a.csv"
 MAPPING = REGION_A / "mapping.toml"
 ROUND = "region-a-2020"
+GROUP = "Group A01"
+COORDINATOR = keys.signing_key(0, "coordinator")
 
 
 def own_of(enterprise: str = "A01") -> OwnMeasures:
@@ -77,33 +94,10 @@ def plan_for(roster: Roster, own: OwnMeasures, **changes: object) -> Plan:
     return replace(plan, **changes)  # type: ignore[arg-type]
 
 
-def roster_with(*members: SigningKey) -> Roster:
+def roster_with(*members: VerifyKey) -> Roster:
     """A roster of these keys and five others."""
-    others = [keys.signing_key(number) for number in range(1, 6)]
-    return Roster.of(
-        Member(key.public, f"group {key.public.fingerprint}") for key in (*members, *others)
-    )
-
-
-@dataclass
-class Scene:
-    """A node's folder, and the round it is asked to join."""
-
-    store: NodeStore
-    address: str
-    plan: Plan
-    roster: Roster
-    coordinator: SigningKey
-
-    def description(self, held: keys.Trustees | None = None) -> Description:
-        """What the coordinator says about the round, under the test ceremony or another."""
-        held = held or keys.trustees()
-        return Description(
-            self.coordinator.sign("plan", self.plan.to_bytes()),
-            self.roster.to_bytes(),
-            held.ceremony.received,
-            tuple(held.countersignatures),
-        )
+    others = [keys.signing_key(number).public for number in range(1, 6)]
+    return Roster.of(Member(key, f"group {key.fingerprint}") for key in (*members, *others))
 
 
 def pinned() -> tuple[VerifyKey, ...]:
@@ -111,47 +105,187 @@ def pinned() -> tuple[VerifyKey, ...]:
     return tuple(key.public for key in keys.trustees().signing)
 
 
-def settings_for(name: str, coordinator: SigningKey) -> Settings:
-    """Settings of a node that knows the test coordinator and the test trustees."""
-    return Settings(name, coordinator.public, pinned(), Limits())
+def policy_for(coordinator: SigningKey = COORDINATOR, **changes: object) -> NodePolicy:
+    """A policy that answers the test coordinator's plans by itself."""
+    policy = NodePolicy(
+        coordinator_key=coordinator.public,
+        approval=Approver.AUTOMATIC,
+        cohorts=("region-a",),
+        indicators=("cef",),
+        measures=(ANY,),
+        trustees=TrusteeRules(keys=pinned(), minimum_quorum=3),
+    )
+    return policy.model_copy(update=changes)
 
 
-def make_node(folder: Path, coordinator: SigningKey, enterprise: str = "A01") -> NodeStore:
+def settings_for(enterprise: str) -> Settings:
+    """Settings of a node that its coordinator registered."""
+    return Settings(enterprise, enterprise, GROUP)
+
+
+def make_node(folder: Path, enterprise: str = "A01", **changes: object) -> NodeStore:
     """A node's folder with one enterprise's records imported."""
-    store = NodeStore.create(folder, settings_for(enterprise, coordinator))
+    store = NodeStore.create(folder, settings_for(enterprise), policy_for(**changes))  # type: ignore[arg-type]
     store.save_import(own_of(enterprise), RECORDS.read_bytes(), MAPPING.read_bytes())
     return store
 
 
-def quiet_scene(folder: Path, **changes: object) -> Scene:
-    """A scene without a coordinator's process."""
-    coordinator = keys.signing_key(0, "coordinator")
-    store = make_node(folder / "node", coordinator)
-    roster = roster_with(store.key())
-    return Scene(
-        store, "127.0.0.1:1", plan_for(roster, store.own(), **changes), roster, coordinator
+@dataclass
+class Desk:
+    """A coordinator with one round, as a gateway's client sees it. Has no rule but the passes."""
+
+    round_id: str
+    description: Description
+    votes: tuple[bytes, ...]
+    members: set[VerifyKey]
+    state: str = "open"
+    notices: list[bytes] = field(default_factory=list)
+    admitted: bool = True
+    down: bool = False
+    refusing: str = ""
+    log: Transcript = field(default_factory=lambda: Transcript(ROUND))
+    submitted: list[bytes] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    admission: Admission = field(default_factory=lambda: Admission("waiting", b"", ""))
+    enrolments: list[bytes] = field(default_factory=list)
+    address: str = "desk.example:7443"
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self.log = Transcript(self.round_id)
+        self.log.append("plan", self.description.plan)
+        for vote in self.votes:
+            self.log.append("roster", vote)
+
+    def enrol(self, statement: bytes) -> Admission:
+        self._up("enrol")
+        self.enrolments.append(statement)
+        return self.admission
+
+    def rounds(self, bearer: bytes) -> list[Summary]:
+        signer = self._admit("rounds", bearer)
+        return [Summary(self.round_id, self.state, len(self.log.entries), signer in self.members)]
+
+    def describe(self, bearer: bytes, round_id: str) -> pb.RoundDescription:
+        self._admit("describe", bearer)
+        told = self.description
+        return pb.RoundDescription(
+            plan=told.plan,
+            roster=told.roster,
+            ceremony=told.ceremony,
+            ceremony_countersignatures=list(told.countersignatures),
+            state=self.state,
+            roster_votes=list(self.votes),
+            notices=self.notices,
+        )
+
+    def submit(self, bearer: bytes, round_id: str, contribution: bytes) -> bytes:
+        self._admit("submit", bearer)
+        if self.refusing:
+            raise CoordinatorRefused(self.refusing, "ContributionRefused")
+        open_signed(contribution, KIND)
+        if contribution not in self.submitted:
+            self.submitted.append(contribution)
+            self.log.append("contribution", contribution)
+        entry = next(e for e in self.log.entries if e.payload == contribution)
+        return sign_receipt(COORDINATOR, self.round_id, entry)
+
+    def read(
+        self, bearer: bytes, round_id: str, from_index: int, most: int | None = None
+    ) -> list[bytes]:
+        self._admit("read", bearer)
+        return [
+            pb.Entry(
+                index=e.index, kind=e.kind, payload=e.payload, entry_hash=e.hash
+            ).SerializeToString(deterministic=True)
+            for e in self.log.entries[from_index:][:most]
+        ]
+
+    def _up(self, call: str) -> None:
+        self.asked.append(call)
+        if self.down:
+            raise CoordinatorUnreachable("nobody answers")
+
+    def _admit(self, call: str, bearer: bytes) -> VerifyKey:
+        self._up(call)
+        try:
+            signer = read_pass(bearer, COORDINATOR.public, now=int(self.clock()))
+        except ProtocolError as error:
+            raise NotAdmitted(str(error)) from error
+        if not self.admitted:
+            raise NotAdmitted("this key is not enrolled")
+        return signer
+
+
+@dataclass
+class Scene:
+    """A node, what it shares with its gateway, and the coordinator behind that."""
+
+    store: NodeStore
+    exchange: Exchange
+    plan: Plan
+    roster: Roster
+    desk: Desk
+    clock: Callable[[], float] = time.time
+
+    def step(self) -> list[Event]:
+        """One step of the private side, in a process of its own as it were."""
+        with PrivateSide(NodeStore(self.store.folder), self.exchange, self.clock) as side:
+            return side.step()
+
+    def relay(self) -> Relay:
+        """The gateway, started anew."""
+        return Relay(self.exchange, self.desk)  # type: ignore[arg-type]
+
+    def turn(self, times: int = 1) -> list[Event]:
+        """Private side, gateway, private side; what the private side had to say."""
+        happened = self.step()
+        for _ in range(times):
+            self.relay().step()
+            happened += self.step()
+        return happened
+
+    def offer(self, **changes: object) -> Offer:
+        """The round as the gateway brings it."""
+        offer = Offer(self.desk.description, "open", self.desk.votes, tuple(self.desk.notices))
+        return replace(offer, **changes)  # type: ignore[arg-type]
+
+
+def describe(
+    plan: Plan,
+    roster: Roster,
+    held: keys.Trustees | None = None,
+    coordinator: SigningKey = COORDINATOR,
+) -> Description:
+    """What a coordinator says about a round, under the test ceremony or another."""
+    held = held or keys.trustees()
+    return Description(
+        coordinator.sign("plan", plan.to_bytes()),
+        roster.to_bytes(),
+        held.ceremony.received,
+        tuple(held.countersignatures),
     )
 
 
-@contextmanager
-def scene(folder: Path, **changes: object) -> Iterator[Scene]:
-    """A scene with a coordinator that answers."""
-    made = quiet_scene(folder, **changes)
-    with serving(made, folder):
-        yield made
+def make_scene(folder: Path, enterprise: str = "A01", **changes: object) -> Scene:
+    """A node that heard of nothing yet, and a coordinator with a round for it.
+
+    :param changes: of the plan; ``policy_...`` of the node's policy.
+    """
+    of_policy = {
+        name.removeprefix("policy_"): changes.pop(name)
+        for name in list(changes)
+        if name.startswith("policy_")
+    }
+    store = make_node(folder / "node", enterprise, **of_policy)
+    roster = roster_with(store.key().public)
+    plan = plan_for(roster, store.own(), **changes)
+    votes = tuple(roster_vote(plan, roster, key) for key in keys.trustees().signing[:3])
+    desk = Desk(plan.round_id, describe(plan, roster), votes, {store.key().public})
+    return Scene(store, store.exchange(), plan, roster, desk)
 
 
-@contextmanager
-def serving(made: Scene, folder: Path) -> Iterator[None]:
-    """A coordinator on loopback that offers the scene's round; its address is put in the scene."""
-    board_store = Store.at(folder / "board.sqlite")
-    board = Board(board_store, made.coordinator)
-    server = start(board, "127.0.0.1:0")
-    try:
-        told = made.description()
-        board.create_round(told)
-        made.address = server.address
-        yield
-    finally:
-        server.stop()
-        board_store.close()
+def version_of(contribution: bytes) -> int:
+    """The version that a signed contribution names."""
+    payload = open_signed(contribution, KIND).payload
+    return int(messages_pb2.Contribution.FromString(payload).version)

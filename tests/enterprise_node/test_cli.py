@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
 import cefed
+from enterprise_node.private.policy import Approver
 from enterprise_node.private.store import NodeStore
+from protocols.keyfiles import write_private
 from tests import keys
-from tests.enterprise_node.scene import MAPPING, RECORDS, ROUND, Scene, quiet_scene, scene
+from tests.enterprise_node.scene import MAPPING, RECORDS, ROUND, make_node, make_scene, policy_for
+from tests.enterprise_node.test_identity import invitation
 
 HEADER = "enterprise_id,sector_code,sector,output_yuan,cei_tco2_per_mwh,electricity_mwh,"
 HEADER += "emissions_tco2"
@@ -23,6 +27,14 @@ ROW = "B1,29,rubber,9370000,0.70,919.2,648"
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(cefed.app, [str(argument) for argument in arguments])
+
+
+def facts(*arguments: object) -> dict[str, object]:
+    """What a command that must succeed says with --json."""
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    document: dict[str, object] = json.loads(done.stdout)
+    return document
 
 
 def refused(code: int, *arguments: object) -> str:
@@ -35,21 +47,16 @@ def refused(code: int, *arguments: object) -> str:
     return lines[0]
 
 
-def refused_round(made: Scene) -> str:
-    """A round that the node refuses after it has asked for its description."""
-    return refused(
-        4,
-        "node", "run", made.store.folder, "--coordinator", made.address, "--round", ROUND,
-    )  # fmt: skip
+@pytest.fixture
+def node(tmp_path: Path) -> Path:
+    return make_node(tmp_path / "node", approval=Approver.PERSON).folder
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Path:
-    folder = tmp_path / "node"
-    key = keys.signing_key(0, "coordinator").public.raw.hex()
-    result = run("node", "init", folder, "--name", "B1", "--coordinator-key", key)
-    assert result.exit_code == 0, result.output
-    return folder
+def invited(tmp_path: Path) -> Path:
+    path = tmp_path / "a01.json"
+    write_private(path, invitation(expires=4_000_000_000).to_json().encode())
+    return path
 
 
 def import_bytes(code: int, node: Path, data: bytes, mapping: Path = MAPPING) -> str:
@@ -58,16 +65,90 @@ def import_bytes(code: int, node: Path, data: bytes, mapping: Path = MAPPING) ->
     return refused(code, "node", "import", node, "--records", records, "--mapping", mapping)
 
 
+def test_a_node_begins_with_an_invitation(tmp_path: Path, invited: Path) -> None:
+    folder = tmp_path / "enrolled"
+    told = facts("node", "enrol", folder, "--invitation", invited, "--yes")
+    store = NodeStore(folder)
+    assert told["pseudonym"] == store.key().public.fingerprint
+    kinds = {envelope.kind for envelope in store.exchange().outbox.read()[0]}
+    assert kinds == {"pass", "enrolment"}
+    status = facts("node", "status", folder)
+    assert status["enrolment"] == "waits for the operator's approval"
+    assert status["approval"] == "person"
+    shown = run("node", "ledger", "show", folder)
+    assert "enrolment" in shown.stdout
+    assert "2 entries" in run("node", "ledger", "verify", folder).stdout
+
+
+def test_an_owner_who_does_not_confirm_makes_nothing(tmp_path: Path, invited: Path) -> None:
+    folder = tmp_path / "enrolled"
+    result = CliRunner().invoke(
+        cefed.app, ["node", "enrol", str(folder), "--invitation", str(invited)], input="n\n"
+    )
+    assert result.exit_code == 1
+    assert "Any 2 of these 4 trustees" in result.stdout
+    assert not folder.exists()
+
+
+def test_trustees_of_the_invitation_are_compared_with_their_files(
+    tmp_path: Path, invited: Path
+) -> None:
+    path = tmp_path / "identity.json"
+    key = keys.signing_key(9).public.raw.hex()
+    path.write_text(json.dumps({"schema": "cefed.trustee-identity/1", "signing_key": key}))
+    line = refused(
+        2, "node", "enrol", tmp_path / "n", "--invitation", invited, "--trustee", path, "--yes"
+    )
+    assert "are not those whose identities you gave" in line
+    assert not (tmp_path / "n").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"secret": "abc"}'])
+def test_what_is_no_invitation(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.json"
+    write_private(path, content.encode())
+    line = refused(7, "node", "enrol", tmp_path / "n", "--invitation", path, "--yes")
+    assert "not an invitation" in line
+    assert "abc" not in line
+
+
+def test_an_automatic_node_names_what_it_answers(tmp_path: Path, invited: Path) -> None:
+    arguments = ("node", "enrol", tmp_path / "n", "--invitation", invited, "--yes", "--automatic")
+    assert "--indicator" in refused(2, *arguments)
+    facts(*arguments, "--indicator", "cef", "--measure", "output", "--measure", "emissions")
+    policy = NodeStore(tmp_path / "n").policy()
+    assert policy.approval is Approver.AUTOMATIC
+    assert policy.measures == ("output", "emissions")
+
+
 def test_the_whole_path_of_a_good_file(node: Path) -> None:
     records = node.parent / "gbk.csv"
     records.write_bytes(f"{HEADER}\n{ROW.replace('rubber', '橡胶')}\n".encode("gbk"))
-    done = run("node", "import", node, "--records", records, "--mapping", MAPPING, "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["enterprise"] == "B1"
-    checked = json.loads(run("node", "check", node, "--json").stdout)
-    assert checked["measures"]["emissions"] == {"unit": "kgCO2", "value": "648000"}
-    assert json.loads(run("node", "status", node, "--json").stdout)["cohort"] == "region-a"
+    assert (
+        facts("node", "import", node, "--records", records, "--mapping", MAPPING)["enterprise"]
+        == "B1"
+    )
+    checked = facts("node", "check", node)
+    assert checked["problems"] == []
+    assert checked["measures"]["emissions"] == {"unit": "kgCO2", "value": "648000"}  # type: ignore[index]
+    assert facts("node", "status", node)["cohort"] == "region-a"
     assert run("node", "ledger", "verify", node).exit_code == 0
+
+
+def test_plants_are_summed(node: Path) -> None:
+    records = node.parent / "plants.csv"
+    records.write_text(f"{HEADER}\n{ROW}\n{ROW.replace('648', '352')}\n")
+    arguments = ("node", "import", node, "--records", records, "--mapping", MAPPING)
+    assert "--enterprise" in refused(2, *arguments, "--plants", 2)
+    told = facts(*arguments, "--enterprise", "B1", "--plants", 2)
+    assert told["plants"] == 2
+    own = NodeStore(node).own()
+    assert (own.integers["emissions"], own.integers["output"]) == (1_000_000, 18_740_000)
+    assert "are 2 (rows: 2, 3)" in refused(3, *arguments, "--enterprise", "B1", "--plants", 3)
+    records.write_text(f"{HEADER}\n{ROW}\n{ROW.replace('648', '')}\n")
+    line = refused(3, *arguments, "--enterprise", "B1", "--plants", 2)
+    assert "row 3" in line
+    assert NodeStore(node).own() == own
 
 
 def test_unknown_unit(node: Path) -> None:
@@ -115,99 +196,145 @@ def test_not_a_number_is_told_with_row_and_column(node: Path) -> None:
 
 
 def test_a_refused_import_leaves_the_one_before(node: Path) -> None:
-    records = node.parent / "good.csv"
-    records.write_text(f"{HEADER}\n{ROW}\n")
-    assert run("node", "import", node, "--records", records, "--mapping", MAPPING).exit_code == 0
+    before = NodeStore(node).own()
     import_bytes(3, node, b"")
-    assert NodeStore(node).own().enterprise == "B1"
+    assert NodeStore(node).own() == before
 
 
 def test_zero_denominator(tmp_path: Path) -> None:
-    with scene(tmp_path) as made:
-        zero = tmp_path / "zero.csv"
-        zero.write_text(f"{HEADER}\n{ROW.replace('648', '0')}\n")
-        folder = made.store.folder
-        run("node", "import", folder, "--records", zero, "--mapping", MAPPING)
-        line = refused_round(made)
+    made = make_scene(tmp_path)
+    zero = tmp_path / "zero.csv"
+    zero.write_text(f"{HEADER}\n{ROW.replace('648', '0')}\n")
+    folder = made.store.folder
+    facts("node", "import", folder, "--records", zero, "--mapping", MAPPING)
+    made.step()
+    made.relay().step()
+    line = refused(4, "node", "run", folder)
     assert "zero denominator" in line
+    assert "zero denominator" in refused(4, "node", "run", folder, "--round", ROUND)
+    assert run("node", "run", folder).exit_code == 0, "it was said once"
+    assert "zero denominator" in run("node", "status", folder).stdout
 
 
 def test_plan_for_another_sector(tmp_path: Path) -> None:
-    with scene(tmp_path, cohort="steel") as made:
-        line = refused_round(made)
-    assert "steel" in line
+    made = make_scene(tmp_path, cohort="steel")
+    made.step()
+    made.relay().step()
+    assert "steel" in refused(4, "node", "run", made.store.folder)
 
 
-def test_value_over_its_bound(tmp_path: Path) -> None:
-    with scene(tmp_path) as made:
-        big = tmp_path / "big.csv"
-        big.write_text(f"{HEADER}\n{ROW.replace('9370000', '99999999999')}\n")
-        mapping = tmp_path / "wide.toml"
-        mapping.write_text(
-            MAPPING.read_text().replace("maximum = 100000000000", "maximum = 1000000000000")
-        )
-        folder = made.store.folder
-        big.write_text(big.read_text().replace("99999999999", "199999999999"))
-        done = run("node", "import", folder, "--records", big, "--mapping", mapping)
-        assert done.exit_code == 0, done.output
-        line = refused_round(made)
-    assert "over the plan's bound" in line
+def test_a_round_by_hand_with_preview_and_approval(tmp_path: Path) -> None:
+    made = make_scene(tmp_path, policy_approval=Approver.PERSON)
+    folder = made.store.folder
+    made.step()
+    made.relay().step()
+    assert "cefed node approve" in run("node", "run", folder).stdout
+    seen = run("node", "preview", folder, "--round", ROUND)
+    assert seen.exit_code == 0, seen.output
+    assert "bin " in seen.stdout
+    values = [str(value) for value in made.store.own().integers.values() if value > 99]
+    assert not any(f" {value} " in seen.stdout for value in values)
+    assert run("node", "approve", folder, "--round", ROUND).exit_code == 0
+    assert "version 1 is in the outbox" in run("node", "run", folder).stdout
+    made.relay().step()
+    assert "entry 4" in run("node", "run", folder).stdout
+    assert "receipt for version 1" in run("node", "status", folder).stdout
+    corrected = run("node", "run", folder, "--round", ROUND, "--correct")
+    assert "version 2 is in the outbox" in corrected.stdout, corrected.output
 
 
-def test_expired_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with scene(tmp_path) as made:
-        late = SimpleNamespace(time=lambda: made.plan.deadline + 60)
-        monkeypatch.setattr("enterprise_node.node.time", late)
-        line = refused_round(made)
-    assert "expired" in line
-    assert "new round" in line
-    assert made.store.own().enterprise == "A01"
+def test_a_correction_needs_to_say_of_what(node: Path) -> None:
+    assert "--round" in refused(2, "node", "run", node, "--correct")
 
 
-def test_unreachable_coordinator(tmp_path: Path) -> None:
-    made = quiet_scene(tmp_path)
-    line = refused(
-        5, "node", "run", made.store.folder, "--coordinator", "127.0.0.1:1", "--round", ROUND
-    )
-    assert "127.0.0.1:1" in line
-    assert "is it running?" in line
+def test_a_round_that_nobody_heard_of(node: Path) -> None:
+    for command in ("preview", "approve"):
+        line = refused(2, "node", command, node, "--round", "other")
+        assert "has not heard of round other" in line
+
+
+def test_an_export_is_checked_without_the_folder(tmp_path: Path) -> None:
+    made = make_scene(tmp_path)
+    made.turn(2)
+    out = tmp_path / "ledger.json"
+    facts("node", "ledger", "export", made.store.folder, "--out", out)
+    key = made.store.key().public.raw.hex()
+    told = facts("node", "ledger", "verify", "--export", out, "--key", key)
+    assert (told["entries"], told["contributions"], told["receipts"]) == (3, 1, 1)
+    other = keys.signing_key(9).public.raw.hex()
+    assert "belongs to" in refused(6, "node", "ledger", "verify", "--export", out, "--key", other)
+    out.write_text(out.read_text().replace('"bytes": ', '"bytes": 1'))
+    assert "chain" in refused(6, "node", "ledger", "verify", "--export", out)
+    assert "name a node's folder" in refused(2, "node", "ledger", "verify")
+
+
+def test_an_export_of_a_ledger_that_does_not_hold_is_not_written(tmp_path: Path) -> None:
+    made = make_scene(tmp_path)
+    made.turn(2)
+    path = made.store.ledger.path
+    path.write_text(path.read_text().replace('"bytes":', '"bytes":1'))
+    out = tmp_path / "ledger.json"
+    refused(6, "node", "ledger", "export", made.store.folder, "--out", out)
+    assert not out.exists()
+    checked = run("node", "check", made.store.folder)
+    assert checked.exit_code == 2
+    assert "line 1" in checked.stdout
 
 
 def test_not_a_nodes_folder(tmp_path: Path) -> None:
-    assert "node init" in refused(2, "node", "status", tmp_path)
+    assert "node enrol" in refused(2, "node", "status", tmp_path)
 
 
-def test_a_second_init_keeps_the_key(node: Path) -> None:
-    before = NodeStore(node).key().public
-    assert "already" in refused(8, "node", "init", node, "--name", "again")
-    assert NodeStore(node).key().public == before
+def test_a_policy_that_answers_nothing_is_a_problem(node: Path) -> None:
+    store = NodeStore(node)
+    store.policy_path.write_text(policy_for(indicators=()).to_toml())
+    checked = run("node", "check", node)
+    assert checked.exit_code == 2
+    assert "indicators is empty" in checked.stdout
+    store.policy_path.write_text("cohorts = 3\n")
+    assert "policy.toml: cohorts" in refused(8, "node", "run", node)
 
 
-def test_another_coordinator_than_the_pinned_one(tmp_path: Path) -> None:
-    made = quiet_scene(tmp_path)
-    other = keys.signing_key(3).public.raw.hex()
-    line = refused(
-        2,
-        "node", "run", made.store.folder, "--coordinator", "127.0.0.1:1", "--round", ROUND,
-        "--coordinator-key", other,
-    )  # fmt: skip
-    assert "node.toml" in line
+def test_a_folder_that_is_open_to_others(node: Path) -> None:
+    node.chmod(0o755)
+    assert "chmod 700" in run("node", "check", node).stdout
 
 
-def test_no_coordinator_key_at_all(tmp_path: Path) -> None:
-    made = quiet_scene(tmp_path)
-    settings = made.store.settings()
-    (made.store.folder / "node.toml").write_text(replace(settings, coordinator=None).to_toml())
-    line = refused(
-        2, "node", "run", made.store.folder, "--coordinator", "127.0.0.1:1", "--round", ROUND
+def test_a_key_that_others_can_read(node: Path) -> None:
+    (node / "signing.pem").chmod(0o644)
+    assert "chmod 600" in refused(8, "node", "run", node)
+
+
+def test_no_release_yet(node: Path) -> None:
+    assert "--release" in refused(2, "node", "position", node)
+    assert "no release" in refused(2, "node", "position", node, "--round", ROUND)
+
+
+def test_another_plan_needs_the_owners_word(tmp_path: Path) -> None:
+    made = make_scene(tmp_path)
+    made.store.commitments.commit(replace(made.plan, title="another"), 1)
+    made.step()
+    made.relay().step()
+    assert "--replace-plan" in refused(4, "node", "run", made.store.folder)
+    done = run("node", "run", made.store.folder, "--round", ROUND, "--replace-plan")
+    assert done.exit_code == 0, done.output
+    assert [plan.by_owner for plan in made.store.commitments.all()] == [False, True]
+
+
+def test_the_private_side_runs_where_no_socket_can_be_opened(node: Path) -> None:
+    """Without gRPC, and with every way to a socket closed."""
+    code = (
+        "import sys, socket\n"
+        "class Closed(socket.socket):\n"
+        "    def __init__(self, *_, **__): raise AssertionError('a socket was opened')\n"
+        "socket.socket = Closed\n"
+        "sys.modules['grpc'] = None\n"
+        "from enterprise_node.cli import app\n"
+        f"app(['run', {str(node)!r}, '--json'])\n"
     )
-    assert "--coordinator-key" in line
-
-
-def test_a_key_that_others_can_read(tmp_path: Path) -> None:
-    made = quiet_scene(tmp_path)
-    (made.store.folder / "signing.pem").chmod(0o644)
-    assert "chmod 600" in refused(8, "node", "status", made.store.folder)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
 
 
 @pytest.mark.parametrize("command", ["node", "coordinator", "trustee", "ceremony", "sim", "demo"])
@@ -217,41 +344,11 @@ def test_every_part_has_help_with_an_example(command: str) -> None:
     assert "Traceback" not in result.output
 
 
-def test_trustees_are_pinned_from_the_files_they_gave(tmp_path: Path) -> None:
-    paths = [tmp_path / name / "identity.json" for name in ("t1", "t2")]
-    for path in paths:
-        assert run("trustee", "init", path.parent, "--name", path.parent.name).exit_code == 0
-    options = [option for path in paths for option in ("--trustee", path)]
-    folder = tmp_path / "node"
-    done = run("node", "init", folder, "--name", "B1", "--minimum-threshold", 3, *options)
-    assert done.exit_code == 0, done.output
-    settings = NodeStore(folder).settings()
-    expected = [json.loads(path.read_text())["signing_key"] for path in paths]
-    assert [trustee.raw.hex() for trustee in settings.trustees] == expected
-    assert settings.limits.minimum_threshold == 3
-    shown = json.loads(run("node", "status", folder, "--json").stdout)
-    assert shown["trustees"] == [trustee.fingerprint for trustee in settings.trustees]
-    assert "same key" in refused(
-        2, "node", "init", tmp_path / "other", "--name", "B2", *options, "--trustee", paths[0]
-    )
-
-
-def test_a_node_without_trustees_says_how_to_pin_them(tmp_path: Path) -> None:
-    with scene(tmp_path) as made:
-        settings = replace(made.store.settings(), trustees=())
-        (made.store.folder / "node.toml").write_text(settings.to_toml())
-        line = refused_round(made)
-    assert "identity.json" in line
-    assert [entry.kind for entry in made.store.ledger.entries()] == ["describe"]
-
-
-def test_another_plan_needs_the_owners_word(tmp_path: Path) -> None:
-    with scene(tmp_path) as made:
-        made.store.commitments.commit(replace(made.plan, title="another"), 1)
-        assert "--replace-plan" in refused_round(made)
-        done = run(
-            "node", "run", made.store.folder, "--coordinator", made.address, "--round", ROUND,
-            "--replace-plan",
-        )  # fmt: skip
-    assert done.exit_code == 0, done.output
-    assert [plan.by_owner for plan in made.store.commitments.all()] == [False, True]
+@pytest.mark.parametrize(
+    "command",
+    ["enrol", "rotate", "import", "check", "preview", "approve", "run", "status", "position"],
+)
+def test_every_command_of_a_node_has_an_example(command: str) -> None:
+    result = run("node", command, "--help")
+    assert result.exit_code == 0, result.output
+    assert "Example" in result.output

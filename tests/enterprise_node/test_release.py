@@ -1,140 +1,136 @@
-"""A node that fetches a release looks whether its own contribution was kept and counted.
+"""A release that came in: checked, and looked through for the own contribution.
 
-The release itself is checked against a whole round in ``tests/sim/test_region_a.py``.
+A whole round's release is checked in ``tests/sim/test_region_a.py`` and ``tests/isolation``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from enterprise_node.gateway.client import GatewayClient, LogEntry
-from enterprise_node.gateway.errors import CoordinatorUnreachable
-from enterprise_node.node import Fetched, Node
+from enterprise_node.exchange import Envelope, pack
+from enterprise_node.private.events import Event
 from protocols.closing import ClosingStatement, vote
 from protocols.signing import statement_hash
-from protocols.transcript import Transcript, replay, sign_receipt
+from protocols.transcript import Transcript, sign_receipt
+from protocols.wire import service_pb2 as pb
 from tests import keys
-from tests.enterprise_node.scene import ROUND, Scene, scene
-
-
-@contextmanager
-def contributed(folder: Path) -> Iterator[tuple[Scene, Node, bytes]]:
-    """A node after its run, and what it sent; the coordinator still answers."""
-    sent: list[bytes] = []
-    submit = GatewayClient.submit
-
-    def note(self: GatewayClient, round_id: str, data: bytes) -> bytes:
-        sent.append(data)
-        return submit(self, round_id, data)
-
-    with scene(folder) as made, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GatewayClient, "submit", note)
-        node = Node(made.store, made.address)
-        node.run(ROUND)
-        yield made, node, sent[0]
+from tests.enterprise_node.scene import COORDINATOR, ROUND, Scene, make_scene
 
 
 @pytest.fixture
-def fetch(monkeypatch: pytest.MonkeyPatch) -> Callable[[Node, Transcript], Fetched]:
-    """Fetches the release of a round whose log is this one; the release is taken for good."""
-
-    def fetched(node: Node, log: Transcript) -> Fetched:
-        def read(
-            self: GatewayClient, round_id: str, from_index: int, most: int | None = None
-        ) -> list[LogEntry]:
-            run = log.entries[from_index:][:most]
-            return [LogEntry(e.index, e.kind, e.payload, e.hash) for e in run]
-
-        monkeypatch.setattr(GatewayClient, "entries_of", lambda self, r: len(log.entries))
-        monkeypatch.setattr(GatewayClient, "read", read)
-        monkeypatch.setattr("enterprise_node.node.check_release", lambda *_: {"n": 6})
-        return node.fetch_release(ROUND)
-
-    return fetched
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A node with its receipt; whatever release comes is taken for good."""
+    made = make_scene(tmp_path)
+    made.turn(2)
+    monkeypatch.setattr("enterprise_node.private.arrivals.check_release", lambda *_: {"n": 6})
+    return made
 
 
-def log_of(made: Scene, first: bytes, *included: bytes) -> Transcript:
-    """A log with one contribution, closed by three trustees over what is included."""
+def close(scene: Scene, *included: bytes, votes: int = 3) -> None:
+    """The trustees close the round over what is included."""
     hashes = tuple(sorted(statement_hash(data) for data in included))
-    statement = ClosingStatement(made.plan.hash, hashes, bytes(32))
-    votes = [vote(statement, bytes(32), trustee) for trustee in keys.trustees().signing[:3]]
-    plan = made.coordinator.sign("plan", made.plan.to_bytes())
-    entries = [("plan", plan), ("contribution", first), *(("closing", v) for v in votes)]
-    return replay(ROUND, entries)
+    statement = ClosingStatement(scene.plan.hash, hashes, bytes(32))
+    for trustee in keys.trustees().signing[:votes]:
+        scene.desk.log.append("closing", vote(statement, bytes(32), trustee))
 
 
-Fetch = Callable[[Node, Transcript], Fetched]
+def arrive(scene: Scene, log: Transcript | None = None, start: int = 0) -> Event:
+    """The release comes in."""
+    parts = [
+        pb.Entry(index=e.index, kind=e.kind, payload=e.payload, entry_hash=e.hash)
+        for e in (log or scene.desk.log).entries[start:]
+    ]
+    payload = pack(part.SerializeToString(deterministic=True) for part in parts)
+    scene.exchange.inbox.put(Envelope("release", ROUND, payload))
+    (event,) = scene.step()
+    return event
 
 
-def test_a_contribution_that_was_kept_and_counted(tmp_path: Path, fetch: Fetch) -> None:
-    with contributed(tmp_path) as (made, node, sent):
-        assert fetch(node, log_of(made, sent, sent)) == Fetched({"n": 6}, None)
-    assert made.store.release(ROUND).exists()
+def warning(scene: Scene) -> str:
+    return scene.store.round(ROUND).warning() or ""
 
 
-def test_a_contribution_that_the_log_lost(tmp_path: Path, fetch: Fetch) -> None:
-    with contributed(tmp_path) as (made, node, sent):
-        fetched = fetch(node, log_of(made, b"somebody else's", sent))
-    assert "promised at place 1 is not there" in (fetched.warning or "")
+def test_a_contribution_that_was_kept_and_counted(scene: Scene) -> None:
+    close(scene, *scene.desk.submitted)
+    event = arrive(scene)
+    assert event.kind == "release"
+    assert "WARNING" not in event.text
+    assert warning(scene) == ""
+    assert scene.store.round(ROUND).release_path.read_bytes() == b'{\n "n": 6\n}\n'
+    assert {e.kind for e in scene.exchange.outbox.read()[0]} == {"pass"}
+    scene.exchange.inbox.put(Envelope("release", ROUND, b""))
+    assert scene.step()[0].kind == "release", "an empty log counts nobody, and is told"
 
 
-def test_a_contribution_in_the_log_that_the_trustees_did_not_count(
-    tmp_path: Path, fetch: Fetch
-) -> None:
-    with contributed(tmp_path) as (made, node, sent):
-        fetched = fetch(node, log_of(made, sent))
-    assert "closed the round without it" in (fetched.warning or "")
+def test_the_same_release_again_is_nothing_new(scene: Scene) -> None:
+    close(scene, *scene.desk.submitted)
+    scene.desk.state = "released"
+    first = [event.kind for event in scene.turn()]
+    (scene.exchange.folder / "gateway-state.json").unlink()
+    assert first == ["release"]
+    assert scene.turn() == []
 
 
-def test_too_few_closing_votes_to_tell(tmp_path: Path, fetch: Fetch) -> None:
-    with contributed(tmp_path) as (made, node, sent):
-        log = log_of(made, sent, sent)
-        del log.entries[-1]
-        assert "cannot tell" in (fetch(node, log).warning or "")
+def test_a_contribution_that_the_log_lost(scene: Scene) -> None:
+    close(scene, *scene.desk.submitted)
+    log = Transcript(ROUND)
+    for entry in scene.desk.log.entries:
+        log.append(entry.kind, b"other" if entry.kind == "contribution" else entry.payload)
+    assert "WARNING" in arrive(scene, log).text
+    assert "promised at place 4 is not there" in warning(scene)
 
 
-def test_a_kept_receipt_of_another_round(tmp_path: Path, fetch: Fetch) -> None:
-    with contributed(tmp_path) as (made, node, sent):
-        log = log_of(made, sent, sent)
-        other = sign_receipt(made.coordinator, "region-a-2019", log.entries[1])
-        made.store.receipt(ROUND).write_bytes(other)
-        assert "'region-a-2019'" in (fetch(node, log).warning or "")
+def test_a_contribution_in_the_log_that_the_trustees_did_not_count(scene: Scene) -> None:
+    close(scene)
+    assert "closed the round without it" in arrive(scene).text
 
 
-def test_no_receipt_at_all(tmp_path: Path, fetch: Fetch) -> None:
-    with contributed(tmp_path) as (made, node, sent):
-        made.store.receipt(ROUND).unlink()
-        assert "no receipt" in (fetch(node, log_of(made, sent, sent)).warning or "")
+def test_too_few_closing_votes_to_tell(scene: Scene) -> None:
+    close(scene, *scene.desk.submitted, votes=2)
+    assert "cannot tell" in arrive(scene).text
 
 
-def test_a_release_is_kept_when_the_line_breaks_after_it(
-    tmp_path: Path, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with contributed(tmp_path) as (made, node, sent):
-        log = log_of(made, sent, sent)
-        fetch(node, log)
-        read = GatewayClient.read
-
-        def broken(
-            self: GatewayClient, round_id: str, from_index: int, most: int | None = None
-        ) -> list[LogEntry]:
-            if most is not None:
-                raise CoordinatorUnreachable("the line broke")
-            return read(self, round_id, from_index)
-
-        monkeypatch.setattr(GatewayClient, "read", broken)
-        assert node.fetch_release(ROUND) == Fetched({"n": 6}, "the line broke")
+def test_a_gateway_that_leaves_the_own_entry_out_is_asked_again(scene: Scene) -> None:
+    close(scene, *scene.desk.submitted)
+    assert "without entry 4" in arrive(scene, start=5).text
+    assert "receipt" in {e.kind for e in scene.exchange.outbox.read()[0]}
+    assert "WARNING" not in arrive(scene).text
+    assert warning(scene) == ""
 
 
-def test_one_entry_is_read_from_a_real_log_and_no_more(tmp_path: Path) -> None:
-    with (
-        contributed(tmp_path) as (made, _, _),
-        GatewayClient(made.address, lambda outgoing: None) as client,
-    ):
-        (entry,) = client.read(ROUND, 0, most=1)
-        assert (entry.index, entry.kind) == (0, "plan")
-        assert entry.hash == Transcript(ROUND).append("plan", entry.payload).hash
+def test_a_kept_receipt_of_another_round(scene: Scene) -> None:
+    close(scene, *scene.desk.submitted)
+    other = sign_receipt(COORDINATOR, "region-a-2019", scene.desk.log.entries[4])
+    scene.store.round(ROUND).keep("receipt-1", other)
+    assert "'region-a-2019'" in arrive(scene).text
+
+
+def test_no_receipt_at_all(scene: Scene) -> None:
+    close(scene, *scene.desk.submitted)
+    scene.store.round(ROUND).drop("receipt-1")
+    assert "no receipt" in arrive(scene).text
+
+
+def test_a_release_that_is_none(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.turn(2)
+    event = arrive(scene)
+    assert event.kind == "refused"
+    assert "no release yet" in event.text
+    assert not scene.store.round(ROUND).release_path.exists()
+
+
+@pytest.mark.parametrize("payload", [b"\x00", pack([b"\xff"]), b"\x00" * 7 + b"\x05ab"])
+def test_bytes_that_are_no_log(scene: Scene, payload: bytes) -> None:
+    scene.exchange.inbox.put(Envelope("release", ROUND, payload))
+    (event,) = scene.step()
+    assert event.kind in ("refused", "damaged")
+
+
+def test_a_release_of_a_round_nobody_described(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.exchange.inbox.put(Envelope("release", ROUND, b""))
+    (event,) = scene.step()
+    assert "whose terms never came" in event.text

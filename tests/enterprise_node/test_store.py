@@ -1,36 +1,23 @@
-"""The folder: settings that come back as they were, and rounds that stay in their folder."""
+"""The folder: what comes back as it was, and rounds that stay in their folder."""
 
 from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from enterprise_node.errors import NodeStoreError, NodeUsageError
-from enterprise_node.gateway.client import GatewayClient
-from enterprise_node.node import Node
 from enterprise_node.private.settings import Settings, read_identity
 from enterprise_node.private.store import NodeStore
-from protocols.errors import TranscriptBroken
-from protocols.terms import Limits
-from protocols.transcript import Transcript, sign_receipt
 from tests import keys
-from tests.enterprise_node.scene import ROUND, quiet_scene, scene, settings_for
-
-
-def files(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file()}
+from tests.enterprise_node.scene import make_node, policy_for, settings_for
 
 
 @pytest.mark.parametrize(
     "settings",
-    [
-        settings_for("A01", keys.signing_key(0, "coordinator")),
-        Settings('name "quoted" 橡胶', None, (), Limits(7, 20, minimum_threshold=3)),
-    ],
+    [settings_for("A01"), Settings('name "quoted" 橡胶', "id", "a\\b", "C:\\exchange")],
 )
 def test_settings_come_back(tmp_path: Path, settings: Settings) -> None:
     path = tmp_path / "node.toml"
@@ -38,30 +25,24 @@ def test_settings_come_back(tmp_path: Path, settings: Settings) -> None:
     assert Settings.load(path) == settings
 
 
-def test_settings_of_an_older_node_pin_nobody_and_have_the_default_threshold(
-    tmp_path: Path,
-) -> None:
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('schema = "cefed.node/1"', "cefed.node/2"),
+        ('schema = "cefed.node/2"\nname = "a"\ngroup = "g"', "enterprise_id"),
+        ('schema = "cefed.node/2"\nname = ""\ngroup = "g"\nenterprise_id = "e"', "name"),
+        (
+            'schema = "cefed.node/2"\nname = "a"\ngroup = "g"\nenterprise_id = "e"\nlimits = 1',
+            "unknown: limits",
+        ),
+        ("= 3", "not the settings"),
+    ],
+)
+def test_settings_that_are_none(tmp_path: Path, text: str, what: str) -> None:
     path = tmp_path / "node.toml"
-    path.write_text(
-        'name = "A01"\ncoordinator_key = ""\n[limits]\nminimum_cohort = 5\ndominance_percent = 10\n'
-    )
-    assert Settings.load(path) == Settings("A01", None, (), Limits())
-
-
-def test_a_trustees_key_that_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "node.toml"
-    settings = settings_for("A01", keys.signing_key(0, "coordinator"))
-    path.write_text(settings.to_toml().replace(settings.trustees[0].raw.hex(), "12ab"))
-    with pytest.raises(NodeStoreError, match=r"node\.toml"):
+    path.write_text(text + "\n")
+    with pytest.raises(NodeStoreError, match=what):
         Settings.load(path)
-
-
-def test_pinning_a_coordinator_keeps_the_trustees(tmp_path: Path) -> None:
-    key = keys.signing_key(0, "coordinator")
-    settings = settings_for("A01", key)
-    store = NodeStore.create(tmp_path / "node", replace(settings, coordinator=None))
-    store.pin(key.public)
-    assert store.settings() == settings
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": "other/1", "signing_key": "00"}'])
@@ -80,34 +61,52 @@ def test_another_file_is_no_trustees_identity(tmp_path: Path, content: str) -> N
 def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
     folder = tmp_path / "node"
     folder.mkdir(mode=0o755)
-    NodeStore.create(folder, settings_for("A01", keys.signing_key(0, "coordinator")))
+    NodeStore.create(folder, settings_for("A01"), policy_for())
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_second_node_in_a_folder_is_refused(tmp_path: Path) -> None:
+    store = make_node(tmp_path / "node")
+    before = store.key().public
+    with pytest.raises(NodeStoreError, match="already"):
+        NodeStore.create(tmp_path / "node", settings_for("A01"), policy_for())
+    assert store.key().public == before
+
+
+def test_an_import_comes_back(tmp_path: Path) -> None:
+    store = make_node(tmp_path / "node")
+    own, digest = store.imported()
+    assert own.integers["output"] > 0
+    assert len(digest) == 64
+    (tmp_path / "node" / "measures.json").write_text("{}")
+    with pytest.raises(NodeStoreError, match="cefed node import again"):
+        store.own()
+
+
+def test_rounds_are_known_by_their_names(tmp_path: Path) -> None:
+    store = make_node(tmp_path / "node")
+    names = ["region-a-2020", "Ab", "aB", "x.y", "con"]
+    for name in names:
+        store.round(name).keep("description", b"x")
+    assert sorted(folder.round_id for folder in store.rounds()) == sorted(names)
 
 
 @pytest.mark.parametrize(
     "round_id", ["../../outside", "/tmp/outside", "..", ".hidden", "", "a/b", "a" * 65, "a\n"]
 )
 def test_a_round_id_that_leads_elsewhere_is_no_path(tmp_path: Path, round_id: str) -> None:
-    store = quiet_scene(tmp_path).store
-    for place in (store.pending, store.receipt, store.release):
-        with pytest.raises(NodeUsageError, match="not a round's identifier"):
-            place(round_id)
+    store = make_node(tmp_path / "node")
+    with pytest.raises(NodeUsageError, match="not a round's identifier"):
+        store.round(round_id)
 
 
-@pytest.mark.parametrize("claimed", ["../../outside", "another-round"])
-def test_a_receipt_for_another_round_is_refused_and_written_nowhere(
-    tmp_path: Path, claimed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with scene(tmp_path) as made:
-
-        def answer(self: GatewayClient, round_id: str, data: bytes) -> bytes:
-            entry = Transcript(claimed).append("contribution", data)
-            return sign_receipt(made.coordinator, claimed, entry)
-
-        monkeypatch.setattr(GatewayClient, "submit", answer)
-        before = files(tmp_path)
-        with pytest.raises(TranscriptBroken, match="the receipt is for round"):
-            Node(made.store, made.address).run(ROUND)
-        added = files(tmp_path) - before
-    names = {path.name for path in added if "board.sqlite" not in path.name}
-    assert names == {"egress.jsonl", "plans.json", f"{ROUND}.contribution"}
+def test_the_highest_version_is_remembered_without_its_bytes(tmp_path: Path) -> None:
+    folder = make_node(tmp_path / "node").round("r")
+    assert (folder.version(), folder.receipts()) == (0, [])
+    folder.keep("contribution-1", b"x")
+    folder.keep("receipt-1", b"y")
+    folder.drop("contribution-1")
+    folder.keep("contribution-2", b"z")
+    (folder.folder / "contribution-9.partial").write_bytes(b"")
+    assert (folder.version(), folder.receipts()) == (2, [1])
+    assert folder.last_receipt() == b"y"

@@ -1,0 +1,27 @@
+"""What a step of the private side did, in words for its owner. No event holds a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CERTIFICATE, CONTRIBUTED, RECEIPT, RELEASE = "certificate", "contributed", "receipt", "release"
+REFUSED, WAITING, NOTICE, DAMAGED = "refused", "waiting", "notice", "damaged"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. ``kind`` is one of the names above; ``round_id`` may be empty.
+
+    ``bytes`` and ``ciphertexts`` are set when a contribution went out.
+    """
+
+    kind: str
+    text: str
+    round_id: str = ""
+    bytes: int = 0
+    ciphertexts: int = 0
+
+    def line(self) -> str:
+        """As text for a terminal."""
+        where = f" round {self.round_id}" if self.round_id else ""
+        return f"{self.kind:<12}{where}: {self.text}"

@@ -1,0 +1,143 @@
+"""The node's standing with its coordinator: pass, enrolment, certificate, change of the key.
+
+All of it follows from the files of the folder, so that a step may be repeated at any time: an
+invitation without a certificate asks to be enrolled, a next key without one asks to take the place
+of the present one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from enterprise_node.errors import NodeStoreError, NodeUsageError
+from enterprise_node.exchange import Mailbox
+from enterprise_node.private.events import CERTIFICATE, Event
+from enterprise_node.private.outgoing import Outgoing
+from enterprise_node.private.store import NodeStore
+from protocols.enrolment import (
+    EnrolmentError,
+    Invitation,
+    enrolment_statement,
+    read_certificate,
+    rotation_statement,
+)
+from protocols.errors import ProtocolError
+from protocols.files import replace_file
+from protocols.keyfiles import save_signing_key
+from protocols.passes import GATEWAY_SECONDS, expiry, make_pass, read_pass
+from protocols.signing import SigningKey, VerifyKey
+
+RENEW_SECONDS = GATEWAY_SECONDS // 2
+"""A gateway whose private side is away for half a week still has a pass."""
+
+BACKDATED_SECONDS = 2 * 3600
+"""A pass begins in the past, so that it is valid for a coordinator whose clock is behind."""
+
+
+def settle_rotation(store: NodeStore, coordinator: VerifyKey) -> None:
+    """Finish a change of the key that was interrupted after its certificate had come."""
+    upcoming, certificate = store.next_key(), store.certificate()
+    if upcoming is None or certificate is None:
+        return
+    if read_certificate(certificate, coordinator, now=None).key == upcoming.public:
+        try:
+            os.replace(store.next_key_path, store.key_path)
+        except OSError as error:
+            raise NodeStoreError(f"cannot write {store.key_path}: {error.strerror}") from error
+
+
+def begin_rotation(store: NodeStore) -> VerifyKey:
+    """Make the key that is to take the place of the present one; the same if there is one already.
+
+    :raises NodeUsageError: a contribution still waits for its receipt, or there is no certificate.
+    """
+    if store.certificate() is None:
+        raise NodeUsageError("this node is not enrolled yet, so there is no key to replace")
+    for folder in store.rounds():
+        waiting = folder.version()
+        if waiting and folder.contribution(waiting) is not None and folder.refusal() is None:
+            raise NodeUsageError(
+                f"the contribution to round {folder.round_id} waits for its receipt and is signed "
+                "by the present key: replace the key after the receipt came"
+            )
+    upcoming = store.next_key()
+    if upcoming is None:
+        upcoming = SigningKey.generate()
+        save_signing_key(store.next_key_path, upcoming)
+    return upcoming.public
+
+
+def speak(
+    store: NodeStore, outbox: Mailbox, outgoing: Outgoing, coordinator: VerifyKey, now: int
+) -> None:
+    """Have a valid pass in the outbox, and whatever enrolment or rotation is under way."""
+    key = store.key()
+    current = _current_pass(outbox, key.public, coordinator, now)
+    if current is None:
+        lifetime = GATEWAY_SECONDS + BACKDATED_SECONDS
+        current = make_pass(key, coordinator, now=now - BACKDATED_SECONDS, lifetime=lifetime)
+    outgoing.send(key, "pass", current)
+    if store.certificate() is None and store.invitation_path.exists():
+        invitation = Invitation.load(store.invitation_path)
+        outgoing.send(key, "enrolment", enrolment_statement(invitation, key))
+    else:
+        outgoing.withdraw("enrolment")
+    upcoming = store.next_key()
+    if upcoming is None:
+        outgoing.withdraw("rotation")
+    else:
+        settings = store.settings()
+        statement = rotation_statement(key, upcoming, settings.enterprise_id, settings.group)
+        outgoing.send(key, "rotation", statement, next_key=upcoming.public)
+
+
+def take_certificate(store: NodeStore, data: bytes, coordinator: VerifyKey) -> Event | None:
+    """Check and keep a certificate that came; None if it is the one that is kept.
+
+    :raises EnrolmentError: not the coordinator's, or not for this node.
+    """
+    certificate = read_certificate(data, coordinator, now=None)
+    settings = store.settings()
+    names = (certificate.enterprise_id, certificate.group)
+    if names != (settings.enterprise_id, settings.group):
+        raise EnrolmentError(
+            f"the certificate is for {certificate.enterprise_id} of group {certificate.group}, "
+            f"this node belongs to {settings.enterprise_id} of group {settings.group}"
+        )
+    upcoming = store.next_key()
+    known = {store.key().public} | ({upcoming.public} if upcoming is not None else set())
+    if certificate.key not in known:
+        raise EnrolmentError("the certificate is for another key than this node's")
+    if store.certificate() != data:
+        replace_file(store.certificate_path, data)
+    elif upcoming is None:
+        return None
+    settle_rotation(store, coordinator)
+    _forget_invitation(store)
+    return Event(
+        CERTIFICATE,
+        f"the coordinator knows {certificate.key.fingerprint} as {certificate.enterprise_id}",
+    )
+
+
+def _forget_invitation(store: NodeStore) -> None:
+    try:
+        store.invitation_path.unlink(missing_ok=True)
+    except OSError as error:
+        raise NodeStoreError(f"cannot remove {store.invitation_path}: {error.strerror}") from error
+
+
+def _current_pass(
+    outbox: Mailbox, own: VerifyKey, coordinator: VerifyKey, now: int
+) -> bytes | None:
+    """The pass in the outbox, if it is this node's and good for some time."""
+    held = outbox.get("pass")
+    if held is None:
+        return None
+    try:
+        signer = read_pass(held.payload, coordinator, now=now)
+        if signer == own and expiry(held.payload) > now + RENEW_SECONDS:
+            return held.payload
+    except ProtocolError:
+        return None  # another node's, or of a key that was replaced
+    return None

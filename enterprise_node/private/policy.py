@@ -1,0 +1,235 @@
+"""``policy.toml``: which plans this node answers. What it does not name is refused.
+
+A node without the file answers nothing. Whoever chose the trustees could open everything, so they
+are named one by one, and a key that anybody else holds a share of is refused (SPEC.md section 4).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from enterprise_node.errors import NodeStoreError
+from protocols.ceremony import Ceremony
+from protocols.errors import InvalidSignature, StorageError
+from protocols.files import read_limited
+from protocols.plan import Plan
+from protocols.signing import VerifyKey
+from protocols.terms import Limits
+
+SCHEMA = "cefed.node-policy/1"
+FILE = "policy.toml"
+ANY = "*"
+MAX_BYTES = 1 << 20
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+class Approver(StrEnum):
+    """Who decides on a plan that keeps all the rules below."""
+
+    PERSON = "person"
+    AUTOMATIC = "automatic"
+
+
+def _key(value: object) -> VerifyKey:
+    if isinstance(value, VerifyKey):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a public key is a text of 64 hexadecimal digits")
+    try:
+        return VerifyKey(bytes.fromhex(value))
+    except (ValueError, InvalidSignature) as error:
+        raise ValueError("a public key is a text of 64 hexadecimal digits") from error
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _approver(value: object) -> object:
+    return Approver(value) if isinstance(value, str) and value in list(Approver) else value
+
+
+Key = Annotated[VerifyKey, BeforeValidator(_key)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True
+    )
+
+
+class TrusteeRules(_Model):
+    """The trustees of a round: exactly these, and so many of them for each step."""
+
+    keys: Annotated[tuple[Key, ...], BeforeValidator(_tuple)] = ()
+    minimum_threshold: Annotated[int, Field(ge=1)] = 2
+    minimum_quorum: Count = 2
+
+
+class NodePolicy(_Model):
+    """The rules of one node. ``"*"`` in a list stands for every name, and nothing else does."""
+
+    schema_: Literal["cefed.node-policy/1"] = Field(alias="schema", default="cefed.node-policy/1")
+    coordinator_key: Key | None = None
+    approval: Annotated[Approver, BeforeValidator(_approver)] = Approver.PERSON
+    cohorts: Names = ()
+    indicators: Names = ()
+    measures: Names = ()
+    minimum_cohort: Annotated[int, Field(ge=3)] = 5
+    dominance_percent: Annotated[int, Field(ge=1, le=100)] = 10
+    rounds_a_year: Annotated[int, Field(ge=0)] = 4
+    trustees: TrusteeRules = TrusteeRules()
+
+    @property
+    def limits(self) -> Limits:
+        """The part that every party checks with the same function."""
+        return Limits(
+            self.minimum_cohort,
+            self.dominance_percent,
+            minimum_threshold=self.trustees.minimum_threshold,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> NodePolicy:
+        """Read ``policy.toml``. A missing file is a policy that answers nothing.
+
+        :raises NodeStoreError: not readable, or a rule that is not one, with its name.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            document = tomllib.loads(read_limited(path, MAX_BYTES).decode("utf-8"))
+            return cls.model_validate(document)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
+            )
+            raise NodeStoreError(f"{path}: {problems}") from error
+        except (StorageError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise NodeStoreError(f"{path}: not a policy: {error}") from error
+
+    def to_toml(self) -> str:
+        """The file's text, with what every rule means."""
+        coordinator = self.coordinator_key.raw.hex() if self.coordinator_key else ""
+        keys = "".join(f'  "{key.raw.hex()}",\n' for key in self.trustees.keys)
+        return "".join(
+            [
+                "# Which plans this node answers. What is not allowed here is refused, and nothing "
+                "is sent.\n",
+                f'schema = "{SCHEMA}"\n\n',
+                "# The coordinator whose plans are considered.\n",
+                f'coordinator_key = "{coordinator}"\n' if coordinator else "",
+                '# "person": somebody runs `cefed node approve` for each plan. "automatic": what '
+                "keeps these\n# rules is answered.\n",
+                f'approval = "{self.approval.value}"\n\n',
+                '# Names that a plan may have; ["*"] allows every name, [] none.\n',
+                f"cohorts = {_names(self.cohorts)}\n",
+                f"indicators = {_names(self.indicators)}\n",
+                f"measures = {_names(self.measures)}\n\n",
+                "# A plan may be stricter than these, never laxer.\n",
+                f"minimum_cohort = {self.minimum_cohort}\n",
+                f"dominance_percent = {self.dominance_percent}\n",
+                "# Rounds this node takes part in within 365 days.\n",
+                f"rounds_a_year = {self.rounds_a_year}\n\n",
+                "[trustees]\n",
+                "# All of them together, and nobody else, may hold the key of a round.\n",
+                f"keys = [\n{keys}]\n" if keys else "keys = []\n",
+                "# How many of them at least have to join to open anything.\n",
+                f"minimum_threshold = {self.trustees.minimum_threshold}\n",
+                "# How many of them at least have to certify the roster and the closing.\n",
+                f"minimum_quorum = {self.trustees.minimum_quorum}\n",
+            ]
+        )
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever a rule does: a refused plan is considered again then."""
+        return hashlib.sha256(self.to_toml().encode("utf-8")).hexdigest()
+
+    def reasons_against(self, plan: Plan, ceremony: Ceremony) -> list[str]:
+        """Every rule that a plan and its key break, in words; empty if they keep all."""
+        reasons = []
+        if not _allowed(plan.cohort, self.cohorts):
+            reasons.append(_not_listed("cohort", plan.cohort, "cohorts"))
+        for indicator in plan.indicators:
+            if not _allowed(indicator.name, self.indicators):
+                reasons.append(_not_listed("indicator", indicator.name, "indicators"))
+        for measure in plan.measures:
+            if not _allowed(measure.name, self.measures):
+                reasons.append(_not_listed("measure", measure.name, "measures"))
+        reasons += [f"{reason} (in {FILE})" for reason in self.limits.reasons_against(plan)]
+        return reasons + self._reasons_against_key(ceremony)
+
+    def reason_against_another(self, earlier: int) -> str | None:
+        """Why no further round may be answered after ``earlier`` ones within the last 365 days."""
+        if earlier < self.rounds_a_year:
+            return None
+        return (
+            f"this node took part in {earlier} rounds within a year, {FILE} allows "
+            f"{self.rounds_a_year} (rounds_a_year)"
+        )
+
+    def _reasons_against_key(self, ceremony: Ceremony) -> list[str]:
+        if not self.trustees.keys:
+            return [
+                f"{FILE} names no trustees, so nobody's key is trusted: write the signing keys "
+                "that each trustee gave you itself into [trustees] keys"
+            ]
+        pinned = set(self.trustees.keys)
+        held = {trustee.signing_key: trustee.name for trustee in ceremony.trustees}
+        strangers = [
+            f"{name!r} ({key.fingerprint})" for key, name in held.items() if key not in pinned
+        ]
+        missing = [key.fingerprint for key in self.trustees.keys if key not in held]
+        parts = [f"nobody told this node of {', '.join(strangers)}"] if strangers else []
+        parts += [f"named but without a share: {', '.join(missing)}"] if missing else []
+        reasons = []
+        if parts:
+            reasons.append(
+                f"the key is not held by exactly the trustees of {FILE}: {'; '.join(parts)}"
+            )
+        if ceremony.closing_quorum < self.trustees.minimum_quorum:
+            reasons.append(
+                f"{ceremony.closing_quorum} trustees are enough to certify a round, {FILE} asks "
+                f"for {self.trustees.minimum_quorum} (minimum_quorum)"
+            )
+        return reasons + self.limits.reasons_against_ceremony(ceremony)
+
+
+def _allowed(name: str, names: tuple[str, ...]) -> bool:
+    return name in names or ANY in names
+
+
+def _not_listed(what: str, name: str, rule: str) -> str:
+    return f"{what} {name!r} is not among the {rule} of {FILE}"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return json.dumps(list(names), ensure_ascii=False)
+
+
+def problems(policy: NodePolicy, document_exists: bool) -> list[str]:
+    """What keeps a policy from ever answering a plan: shown by ``cefed node check``."""
+    if not document_exists:
+        return [f"there is no {FILE}, so every plan is refused"]
+    empty: list[tuple[str, Any]] = [
+        ("coordinator_key", policy.coordinator_key),
+        ("cohorts", policy.cohorts),
+        ("indicators", policy.indicators),
+        ("measures", policy.measures),
+        ("rounds_a_year", policy.rounds_a_year),
+        ("[trustees] keys", policy.trustees.keys),
+    ]
+    found = [f"{name} is empty in {FILE}, so every plan is refused" for name, v in empty if not v]
+    if len(set(policy.trustees.keys)) != len(policy.trustees.keys):
+        found.append(f"two of the trustees' keys in {FILE} are the same")
+    return found

@@ -1,0 +1,219 @@
+"""The private side of a node: reads the inbox, acts, fills the outbox. It has no network.
+
+:meth:`PrivateSide.step` does everything there is to do and may be stopped at any point: whatever it
+decided is in the folder, and the next step goes on with the same bytes. ``cefed node run`` and
+simulations call it. SPEC.md section 7.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from enterprise_node.errors import (
+    EnvelopeDamaged,
+    ExchangeError,
+    NodeError,
+    NodeStoreError,
+    NodeUsageError,
+)
+from enterprise_node.exchange import IN_KINDS, Envelope, Exchange
+from enterprise_node.private import events, identity
+from enterprise_node.private.answering import Answering, accept
+from enterprise_node.private.arrivals import Arrivals
+from enterprise_node.private.events import Event
+from enterprise_node.private.intake import require_usable
+from enterprise_node.private.locking import FolderLock
+from enterprise_node.private.outgoing import Outgoing
+from enterprise_node.private.participation import check_values
+from enterprise_node.private.policy import NodePolicy
+from enterprise_node.private.preview import Preview, preview
+from enterprise_node.private.rounds import Approval, Offer, RoundFolder
+from enterprise_node.private.store import NodeStore
+from protocols.errors import ProtocolError, StorageError
+from protocols.files import read_limited, replace_file
+from protocols.signing import VerifyKey
+from protocols.terms import Terms
+
+MAX_SERIAL_BYTES = 20
+
+
+class PrivateSide:
+    """One node's private side over its folder; a context manager that holds the folder's lock.
+
+    :param exchange: the folder shared with the gateway; by default the one of ``node.toml``.
+    :param clock: seconds since 1970-01-01 UTC; a parameter for tests.
+    """
+
+    def __init__(
+        self,
+        store: NodeStore,
+        exchange: Exchange | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._store = store
+        self._exchange = exchange or store.exchange()
+        self._clock = clock or time.time
+        self._lock = FolderLock(store.folder)
+
+    def __enter__(self) -> PrivateSide:
+        """Take the folder. :raises NodeUsageError: another process has it."""
+        self._lock.take()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    def step(self) -> list[Event]:
+        """Read the inbox, consider every round, fill the outbox; returns what happened.
+
+        :raises NodeError: the folder or the exchange cannot be used; may be repeated later.
+        """
+        policy = self._store.policy()
+        coordinator = policy.coordinator_key
+        if coordinator is None:
+            return [
+                Event(
+                    events.WAITING,
+                    f"{self._store.policy_path} names no coordinator, so nothing is answered",
+                )
+            ]
+        identity.settle_rotation(self._store, coordinator)
+        happened = self._receive(coordinator)
+        now = int(self._clock())
+        outgoing = self._outgoing(coordinator)
+        identity.speak(self._store, self._exchange.outbox, outgoing, coordinator, now)
+        answering = Answering(self._store, policy, self._store.key(), outgoing, now)
+        for folder in self._store.rounds():
+            event = answering.consider(folder)
+            if event is not None:
+                happened.append(event)
+        return happened
+
+    def repeat_everything(self) -> None:
+        """Have the next step send everything again: envelopes were lost on their way."""
+        text = str(self._serial() + 1)
+        replace_file(self._store.folder / "serial", text.encode("ascii"))
+
+    def _receive(self, coordinator: VerifyKey) -> list[Event]:
+        inbox = self._exchange.inbox
+        taken, damaged = inbox.take()
+        happened = [
+            Event(events.DAMAGED, f"{item.name} in the inbox {item.reason}; asked for it again")
+            for item in damaged
+        ]
+        if damaged:
+            self.repeat_everything()
+        arrivals = Arrivals(self._store, coordinator)
+        for path, envelope in sorted(taken, key=lambda item: _order(item[1])):
+            event = _handled(arrivals, envelope)
+            if event is not None:
+                happened.append(event)
+            inbox.done(path)
+        return happened
+
+    def _outgoing(self, coordinator: VerifyKey) -> Outgoing:
+        return Outgoing(
+            self._exchange.outbox,
+            self._store.ledger,
+            serial=self._serial(),
+            destination=coordinator.fingerprint,
+            clock=self._clock,
+        )
+
+    def _serial(self) -> int:
+        path = self._store.folder / "serial"
+        if not path.exists():
+            return 0
+        try:
+            return int(read_limited(path, MAX_SERIAL_BYTES))
+        except (StorageError, ValueError) as error:
+            raise NodeStoreError(f"{path}: damaged; remove it") from error
+
+
+def preview_round(store: NodeStore, round_id: str, now: int) -> Preview:
+    """What a contribution to a round would be. Reads the folder, sends and keeps nothing.
+
+    Whether the own values fit is shown to the owner and to nobody else, so a preview binds the node
+    to no plan.
+
+    :raises NodeError: the round is unknown, or refused with every reason.
+    """
+    folder, offer, policy = _offered(store, round_id)
+    own = store.own()
+    require_usable(own)
+    terms = accept(store, policy, store.key(), folder, offer, own, now)
+    check_values(terms.plan, own)
+    held_against = store.commitments.reason_against(terms.plan)
+    return preview(terms, own, store.key(), held_against)
+
+
+def approve_round(
+    store: NodeStore,
+    round_id: str,
+    now: int,
+    *,
+    correct: bool = False,
+    replace_plan: bool = False,
+) -> Terms:
+    """Write down that the owner wants this node to contribute; the next step does it.
+
+    :param correct: contribute again, in the place of the contribution that was made already.
+    :param replace_plan: accept this plan in the place of the period's earlier one.
+    :raises NodeError: the round is unknown or refused, or there is nothing to approve.
+    """
+    folder, offer, policy = _offered(store, round_id)
+    own, digest = store.imported()
+    require_usable(own)
+    terms = accept(store, policy, store.key(), folder, offer, own, now)
+    signed = folder.version()
+    if signed and not correct:
+        raise NodeUsageError(
+            f"this node has contributed to round {round_id} already; to put its present figures "
+            "in the place of those, say --correct"
+        )
+    if correct and not signed:
+        raise NodeUsageError(f"there is no contribution to round {round_id} yet to correct")
+    if signed and folder.receipt(signed) is None and folder.refusal() is None:
+        raise NodeUsageError(
+            f"version {signed} of the contribution to round {round_id} is still on its way; "
+            "correct it once its receipt is here"
+        )
+    folder.approve(Approval(terms.plan.hash.hex(), digest, signed + 1, replace_plan))
+    return terms
+
+
+def _offered(store: NodeStore, round_id: str) -> tuple[RoundFolder, Offer, NodePolicy]:
+    folder = store.round(round_id)
+    offer = folder.offer()
+    if offer is None:
+        known = ", ".join(known.round_id for known in store.rounds()[:20]) or "none"
+        raise NodeUsageError(
+            f"this node has not heard of round {round_id} (it knows: {known}); the gateway brings "
+            f"the rounds that it is on the roster of: cefed node run {store.folder}"
+        )
+    return folder, offer, store.policy()
+
+
+def _order(envelope: Envelope) -> tuple[int, str]:
+    kinds = IN_KINDS.index(envelope.kind) if envelope.kind in IN_KINDS else len(IN_KINDS)
+    return kinds, envelope.subject
+
+
+def _handled(arrivals: Arrivals, envelope: Envelope) -> Event | None:
+    """Handle one envelope; what does not hold is reported, what cannot be kept is raised."""
+    try:
+        return arrivals.handle(envelope)
+    except EnvelopeDamaged as error:
+        return Event(events.DAMAGED, f"a {envelope.kind} {error}", envelope.subject)
+    except (StorageError, NodeStoreError, ExchangeError):
+        raise
+    except (ProtocolError, NodeError) as error:
+        text = f"a {envelope.kind} from the gateway is not believed: {error}"
+        return Event(events.REFUSED, text, envelope.subject)

@@ -1,0 +1,1 @@
+"""The private side where no network is, the gateway on a link that is listened to."""
