@@ -21,7 +21,7 @@ from coordinator.errors import CoordinatorError, StoreError
 from coordinator.metrics import Metrics
 from coordinator.peers import Peers
 from coordinator.proofs import Examiner
-from coordinator.rounds import TRUSTEE_KINDS
+from coordinator.rounds import SEALED_PHASES, TRUSTEE_KINDS
 from coordinator.states import COLLECTING, State
 from coordinator.store import NewEntry, RoundRow, Store
 from coordinator.writer import Writer
@@ -192,6 +192,8 @@ class Board:
     def read(self, round_id: str, from_index: int) -> Iterator[Entry]:
         """The transcript from an index on; contributions stay confidential until the close."""
         desk = self._desk(round_id)
+        if from_index >= desk.entries:
+            return  # no database is asked for a place that it might not be able to count to
         for entry in self._store.read(round_id, from_index):
             if entry.index > 0 and desk.round.state in COLLECTING:
                 return
@@ -254,7 +256,10 @@ class Board:
         """The envelopes waiting for a trustee, who is the caller.
 
         :raises InvalidSignature: the caller is another, or no trustee of this round.
+        :raises PolicyRefusal: there is no such phase.
         """
+        if phase not in SEALED_PHASES:
+            raise PolicyRefusal("sealed envelopes carry the shares of counts and classes only")
         if self.trustee_index(round_id, caller) != recipient:
             raise InvalidSignature("a trustee fetches its own envelopes only")
         return self._store.sealed(round_id, recipient, phase)

@@ -1,11 +1,14 @@
-"""The coordinator's folder: its key, its database, the address it serves on, and who uses it.
+"""The coordinator's folder: its key, its configuration, its certificate, who uses it.
 
 ::
 
     coordinator.pem   signing key, mode 0600; its public half is what nodes and trustees pin
     coordinator.json  that public half, to hand out
-    board.sqlite      every round (coordinator.store)
+    coordinator.toml  configuration (coordinator.settings)
+    tls/              the TLS authority that init made, and the server's certificate
+    board.sqlite      every round and the registry, unless another database is configured
     address           HOST:PORT while the process serves
+    plaintext         there while it serves with --insecure
     lock              held by the process that serves
 """
 
@@ -13,90 +16,220 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+from sqlalchemy import make_url
+
+from coordinator import database
 from coordinator.board import Board
-from coordinator.errors import StoreError
+from coordinator.errors import SettingsError, StoreError
+from coordinator.registry import Registry
+from coordinator.settings import ROLE, CoordinatorSettings
 from coordinator.store import Store
-from protocols.files import replace_file
+from protocols.files import read_limited, replace_file
 from protocols.keyfiles import load_signing_key, save_signing_key
+from protocols.service import authority as tls_files
+from protocols.service import settings
+from protocols.service.addresses import split
+from protocols.service.channel import Target
+from protocols.service.credentials import read_optional
 from protocols.signing import SigningKey, VerifyKey
 
-KEY, IDENTITY, DATABASE = "coordinator.pem", "coordinator.json", "board.sqlite"
-ADDRESS, LOCK = "address", "lock"
+KEY, IDENTITY, SETTINGS = "coordinator.pem", "coordinator.json", "coordinator.toml"
+DATABASE, TLS = "board.sqlite", "tls"
+ADDRESS, PLAINTEXT, LOCK = "address", "plaintext", "lock"
+PASSWORD = "database-password"  # noqa: S105  # the name of a credential, not one
+LOCAL_HOSTS = ("localhost", "127.0.0.1")
+"""Always in the certificate that init makes, for the operator's own commands."""
 
 
-def create(folder: Path) -> VerifyKey:
-    """Make a coordinator's folder with a fresh key and an empty database.
+@dataclass(frozen=True)
+class Office:
+    """A coordinator's folder with its configuration."""
 
-    :raises StorageError: there is a key already. :raises StoreError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make {folder}: {error.strerror}") from error
-    key = SigningKey.generate()
-    save_signing_key(folder / KEY, key)
+    folder: Path
+    settings: CoordinatorSettings
+
+    @classmethod
+    def create(cls, folder: Path, hosts: Sequence[str], database_url: str = "") -> Office:
+        """Make a folder: a fresh key, a TLS authority and certificate, an empty database.
+
+        :param hosts: names and addresses under which others reach this coordinator.
+        :param database_url: empty for SQLite in the folder.
+        :raises StorageError: there is a key already. :raises StoreError: it cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(f"cannot make {folder}: {error.strerror}") from error
+        key = SigningKey.generate()
+        save_signing_key(folder / KEY, key)
+        replace_file(folder / IDENTITY, _identity(key.public))
+        tls_files.create_authority(folder / TLS, certificate_hosts(hosts))
+        replace_file(folder / SETTINGS, _first_settings(hosts, database_url))
+        office = cls.open(folder)
+        database.migrate(office.database_url())
+        if not database_url:
+            # It holds the secrets of open invitations.
+            (folder / DATABASE).chmod(0o600)
+        return office
+
+    @classmethod
+    def open(
+        cls, folder: Path, config: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> Office:
+        """Read a folder's configuration.
+
+        :raises StoreError: not a coordinator's folder. :raises ProtocolError: a setting that is
+            unknown or malformed, with its file.
+        """
+        if not (folder / KEY).exists():
+            raise StoreError(f"{folder} is not a coordinator's folder; run: cefed coordinator init")
+        held = settings.load(
+            CoordinatorSettings, ROLE, config, folder, os.environ if environ is None else environ
+        )
+        return cls(folder, held)
+
+    def key(self) -> SigningKey:
+        """The coordinator's key. :raises StorageError: missing, or readable by others."""
+        return load_signing_key(self.folder / KEY)
+
+    def database_url(self) -> str:
+        """Where rounds and registry are; may hold a password, so it is never shown."""
+        if not self.settings.database:
+            return database.sqlite_url(self.folder / DATABASE)
+        url = make_url(self.settings.database)
+        password = read_optional(PASSWORD, self.settings.database_password_file)
+        if password is not None:
+            url = url.set(password=password.decode("utf-8", "replace"))
+        return url.render_as_string(hide_password=False)
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The database, for as long as it is needed. :raises StoreError: never made, or older."""
+        store = Store(self.database_url())
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        """The registry, for the operator's commands."""
+        with self.store() as store:
+            yield Registry(store.engine, self.key())
+
+    @contextmanager
+    def board(self) -> Iterator[tuple[Board, Registry]]:
+        """The board and its registry, for the process that holds the lock."""
+        with self.store() as store:
+            store.claim()
+            registry = Registry(store.engine, self.key())
+            board = Board(store, self.key(), revoked=registry.revoked, workers=0)
+            try:
+                yield board, registry
+            finally:
+                board.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether this process has the folder to itself; False while another one serves it."""
+        try:
+            with (self.folder / LOCK).open("a") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    yield False
+                    return
+                yield True
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self.folder} is not a folder; run: cefed coordinator init"
+            ) from None
+
+    def target(self) -> Target:
+        """The process that serves this folder. :raises StoreError: it does not say where."""
+        try:
+            address = (self.folder / ADDRESS).read_text(encoding="ascii").strip()
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder / ADDRESS}: {error.strerror}; is the process starting?"
+            ) from error
+        insecure = (self.folder / PLAINTEXT).exists()
+        if self.settings.tls_certificate is not None and self.settings.address:
+            # The operator's own certificate names the public host, not this machine.
+            address = self.settings.address
+        return Target(address, None if insecure else self.authority() or None, insecure)
+
+    def authority_file(self) -> Path | None:
+        """What vouches for the server's certificate; None for the system's authorities."""
+        if self.settings.tls_authority is not None:
+            return self.settings.tls_authority
+        if self.settings.tls_certificate is not None:
+            return None
+        return self.folder / TLS / tls_files.AUTHORITY
+
+    def authority(self) -> bytes:
+        """The content of :meth:`authority_file`, PEM; empty where there is none."""
+        path = self.authority_file()
+        return b"" if path is None else read_limited(path, tls_files.MAX_PEM_BYTES)
+
+    def certificate_files(self) -> tuple[Path, Path]:
+        """The server's certificate and key. :raises SettingsError: one without the other."""
+        chosen = self.settings.tls_certificate, self.settings.tls_key
+        if chosen[0] is not None and chosen[1] is not None:
+            return chosen[0], chosen[1]
+        if chosen != (None, None):
+            raise SettingsError("tls_certificate and tls_key go together: give both or neither")
+        return self.folder / TLS / tls_files.CERTIFICATE, self.folder / TLS / tls_files.KEY
+
+    def write_address(self, address: str, *, insecure: bool) -> None:
+        """Note where this process listens; the file appears in one step."""
+        if insecure:
+            replace_file(self.folder / PLAINTEXT, b"")
+        else:
+            (self.folder / PLAINTEXT).unlink(missing_ok=True)
+        host, port = split(address)
+        if host in ("0.0.0.0", "::"):  # noqa: S104  # recognised, not used
+            address = f"127.0.0.1:{port}"
+        replace_file(self.folder / ADDRESS, f"{address}\n".encode())
+
+    def forget_address(self) -> None:
+        """Remove the note at the end of serving."""
+        (self.folder / ADDRESS).unlink(missing_ok=True)
+        (self.folder / PLAINTEXT).unlink(missing_ok=True)
+
+
+def certificate_hosts(hosts: Sequence[str]) -> list[str]:
+    """What the server's certificate names: what was asked for, and this machine."""
+    return [*dict.fromkeys((*hosts, *LOCAL_HOSTS))]
+
+
+def _identity(key: VerifyKey) -> bytes:
     facts = {
         "schema": "cefed.coordinator-identity/1",
-        "signing_key": key.public.raw.hex(),
-        "fingerprint": key.public.fingerprint,
+        "signing_key": key.raw.hex(),
+        "fingerprint": key.fingerprint,
     }
-    replace_file(folder / IDENTITY, (json.dumps(facts, indent=2) + "\n").encode())
-    open_store(folder, new=True).close()
-    return key.public
+    return (json.dumps(facts, indent=2) + "\n").encode()
 
 
-def load_key(folder: Path) -> SigningKey:
-    """The coordinator's key. :raises StorageError: missing, or readable by others."""
-    return load_signing_key(folder / KEY)
-
-
-def open_store(folder: Path, *, new: bool = False) -> Store:
-    """The folder's database. :raises StoreError: it was never made."""
-    path = folder / DATABASE
-    if not new and not path.exists():
-        raise StoreError(f"{folder} is not a coordinator's folder; run: cefed coordinator init")
-    return Store.at(path)
-
-
-def open_board(folder: Path) -> Board:
-    """The board over the folder's database, for the process that holds the lock."""
-    return Board(open_store(folder), load_key(folder))
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[bool]:
-    """Whether this process has the folder to itself; False while another one serves it."""
+def _first_settings(hosts: Sequence[str], database_url: str) -> bytes:
+    """The configuration that init writes: what was given, and how to change it."""
+    lines = ["# Every key is described in docs/operating.md."]
     try:
-        with (folder / LOCK).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-                return
-            yield True
-    except FileNotFoundError:
-        raise StoreError(f"{folder} is not a folder; run: cefed coordinator init") from None
-
-
-def serving_address(folder: Path) -> str:
-    """Where the process that serves the folder listens. :raises StoreError: it does not say."""
-    try:
-        return (folder / ADDRESS).read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise StoreError(f"{folder / ADDRESS}: {error.strerror}; is the process starting?") from (
-            error
-        )
-
-
-def write_address(folder: Path, address: str) -> None:
-    """Note where this process listens; the file appears in one step."""
-    replace_file(folder / ADDRESS, f"{address}\n".encode())
-
-
-def forget_address(folder: Path) -> None:
-    """Remove the note at the end of serving."""
-    (folder / ADDRESS).unlink(missing_ok=True)
+        CoordinatorSettings(database=database_url)
+    except ValidationError as error:
+        # Only the rule that was broken: the whole text repeats the URL.
+        broken = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"--database: {broken}") from None
+    if hosts:
+        lines.append(f"address = {json.dumps(f'{hosts[0]}:7443')}")
+    if database_url:
+        lines.append(f"database = {json.dumps(database_url)}")
+    return ("\n".join(lines) + "\n").encode()

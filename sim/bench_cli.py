@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,14 +11,23 @@ from rich.console import Console
 from rich.table import Table
 
 from protocols.paillier import DEFAULT_MODULUS_BITS, WINDOW_BITS
+from sim import bench_ingest
 from sim.bench_crypto import BenchResult, Figure, run
+from sim.bench_ingest import Result
+from sim.bench_round import KINDS
 
-app = typer.Typer(help="Measure the cryptography on this machine.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure the cryptography, and a coordinator under load, on this machine.",
+    no_args_is_help=True,
+)
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps ``crypto`` a subcommand although it is the only one."""
+class Kinds(StrEnum):
+    """Which plans ``ingest`` measures."""
+
+    DEFAULT = "default"
+    SMALL = "small"
+    BOTH = "both"
 
 
 @app.command()
@@ -41,6 +51,69 @@ def crypto(
         typer.echo(json.dumps(result.as_json(), indent=1))
     else:
         Console(width=None if Console().is_terminal else 120).print(_table(result))
+
+
+@app.command()
+def ingest(
+    database: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="PostgreSQL to measure on, in a schema of its own that is dropped afterwards; "
+            "SQLite by default.",
+        ),
+    ] = "",
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long to send.")] = 10.0,
+    kind: Annotated[
+        Kinds, typer.Option(help="A plan ranked over 64 bins, one without ranking, or both.")
+    ] = Kinds.BOTH,
+    proof_workers: Annotated[
+        int, typer.Option(min=1, help="Processes that check proofs at low priority meanwhile.")
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Contributions a second that a coordinator makes durable and acknowledges, over TLS.
+
+    Starts a coordinator and a load generator as processes on this machine. The contributions have
+    real size and real signatures. A few are made in full, and the proof rate is measured on those;
+    the others carry their ciphertexts under other members' signatures. Afterwards every receipt is
+    looked up in the log. Targets that were missed are shown as missed.
+
+    Example: cefed bench ingest --kind default --seconds 20 --json
+    """
+    console = Console(stderr=True)
+    chosen = KINDS if kind is Kinds.BOTH else (kind.value,)
+    results = [
+        bench_ingest.run(
+            name,
+            database=database,
+            seconds=seconds,
+            proof_workers=proof_workers,
+            progress=lambda text: console.print(f"{text} ..."),
+        )
+        for name in chosen
+    ]
+    if as_json:
+        typer.echo(json.dumps([result.as_json() for result in results], indent=1))
+        return
+    for result in results:
+        typer.echo("\n".join(_ingest_lines(result)))
+
+
+def _ingest_lines(result: Result) -> list[str]:
+    verdict = "met" if result.met else "MISSED"
+    return [
+        f"{result.kind} on {result.database}: {result.per_second:,.0f} contributions/s, "
+        f"{result.megabytes_per_second:,.1f} MB/s ({result.contribution_bytes:,} bytes, "
+        f"{result.ciphertexts} ciphertexts each)",
+        f"  target {result.target_per_second:,.0f}/s: {verdict}",
+        f"  latency: p50 {result.latency_p50 * 1e3:,.0f} ms, "
+        f"p99 {result.latency_p99 * 1e3:,.0f} ms",
+        f"  {result.in_log:,} receipts in {result.seconds:.1f} s, every one is in the log",
+        f"  proofs: {result.proofs_per_second_one_core:,.1f} contributions/s on one core; "
+        f"{result.verdicts_meanwhile:,} were checked meanwhile",
+        *(f"  {count} refused: {text}" for text, count in result.refusals.items()),
+    ]
 
 
 def _table(result: BenchResult) -> Table:

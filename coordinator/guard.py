@@ -1,0 +1,260 @@
+"""Who calls, whether they may, and how much: decided before a call's message is read.
+
+A handler takes its request as a stream of one message, so that this can be done first; on the wire
+there is no difference. Every refusal becomes a gRPC status with one clean sentence and the name of
+the exception's class in the trailing metadata (:data:`protocols.service.channel.ERROR_KEY`); a
+traceback never leaves the process. Used by :mod:`coordinator.server`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from coordinator.errors import CoordinatorError, SettingsError
+from coordinator.limits import LimitExceeded, Meter, address_of
+from coordinator.registry import Clock, Registry
+from coordinator.registry_rows import Standing
+from coordinator.telemetry import Telemetry
+from protocols import passes
+from protocols.errors import (
+    ContributionRefused,
+    InvalidSignature,
+    MalformedMessage,
+    PlanError,
+    PolicyRefusal,
+    ProtocolError,
+    QuorumMissing,
+    StorageError,
+)
+from protocols.service.channel import ERROR_KEY
+from protocols.signing import VerifyKey
+
+LOG = logging.getLogger("cefed.coordinator")
+
+MAX_CALL_SECONDS = 600.0
+MESSAGE_SECONDS = 60.0
+"""How long a caller may take to send its message."""
+
+MAX_PASS_BYTES = 1024
+MAX_PASSES = 20_000
+PASS_SECONDS = 60.0
+"""For how long a verified pass is believed without looking again."""
+
+M = TypeVar("M", bound=Message)
+
+_CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (InvalidSignature, grpc.StatusCode.PERMISSION_DENIED),
+    (PlanError, grpc.StatusCode.FAILED_PRECONDITION),
+    (PolicyRefusal, grpc.StatusCode.FAILED_PRECONDITION),
+    (ContributionRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (QuorumMissing, grpc.StatusCode.FAILED_PRECONDITION),
+    (StorageError, grpc.StatusCode.INTERNAL),
+    (ProtocolError, grpc.StatusCode.INVALID_ARGUMENT),
+    (SettingsError, grpc.StatusCode.FAILED_PRECONDITION),
+    (CoordinatorError, grpc.StatusCode.INTERNAL),
+    (LimitExceeded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever makes a call; ``key`` is None where no pass is asked for."""
+
+    key: VerifyKey | None
+    standing: Standing
+    name: str
+    """Under which its calls are counted."""
+
+
+class Refused(Exception):
+    """Ends a call with a status; internal to this package."""
+
+    def __init__(self, code: grpc.StatusCode, text: str, name: str) -> None:
+        super().__init__(text)
+        self.code, self.text, self.name = code, text, name
+
+
+class Guard:
+    """Admits callers. Safe to use from many threads.
+
+    :param meters: the allowance of each standing; NOBODY's is for calls without a pass.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        coordinator: VerifyKey,
+        meters: dict[Standing, Meter],
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._coordinator = coordinator
+        self._meters = meters
+        self.telemetry = telemetry
+        self._clock = clock
+        self._passes: OrderedDict[bytes, tuple[VerifyKey, float]] = OrderedDict()
+        self._waiting: dict[grpc.ServicerContext, float] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def call(
+        self, method: str, allowed: frozenset[Standing], context: grpc.ServicerContext
+    ) -> Iterator[Call]:
+        """Around one call: admits it, counts it, and turns every exception into its end.
+
+        :param allowed: the standings that may call; empty if no pass is asked for.
+        """
+        started, outcome = time.monotonic(), "OK"
+        try:
+            caller = self._caller(allowed, context)
+            meter = self._meters[caller.standing]
+            meter.enter(caller.name)
+            try:
+                yield Call(self, method, context, caller, meter)
+            finally:
+                meter.leave(caller.name)
+        except Exception as error:
+            refused = translate(error, method)
+            outcome = refused.code.name
+            context.set_trailing_metadata(((ERROR_KEY, refused.name),))
+            context.abort(refused.code, refused.text)
+        except GeneratorExit:  # the reader of a stream went away
+            outcome = grpc.StatusCode.CANCELLED.name
+            raise
+        finally:
+            self.telemetry.called(method, outcome, time.monotonic() - started)
+
+    def end_silent_calls(self) -> int:
+        """Cancel calls whose message does not come; how many. Called every now and then."""
+        oldest = time.monotonic() - MESSAGE_SECONDS
+        with self._lock:
+            silent = [context for context, since in self._waiting.items() if since < oldest]
+        for context in silent:
+            context.cancel()
+        return len(silent)
+
+    def receive(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        """The one message of a call, as its bytes."""
+        with self._lock:
+            self._waiting[context] = time.monotonic()
+        try:
+            return next(messages)
+        except (StopIteration, grpc.RpcError):
+            raise Refused(
+                grpc.StatusCode.INVALID_ARGUMENT, "the call ended before its message", ""
+            ) from None
+        finally:
+            with self._lock:
+                del self._waiting[context]
+
+    def _caller(self, allowed: frozenset[Standing], context: grpc.ServicerContext) -> Caller:
+        if context.time_remaining() > MAX_CALL_SECONDS:
+            raise Refused(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"give the call a deadline of at most {MAX_CALL_SECONDS:.0f} seconds",
+                "",
+            )
+        if not allowed:
+            return Caller(None, Standing.NOBODY, address_of(context.peer()))
+        key = self._bearer(context)
+        standing = self._registry.standing(key)
+        if standing is Standing.NOBODY:
+            raise Refused(
+                grpc.StatusCode.UNAUTHENTICATED,
+                f"{key.fingerprint} is neither enrolled nor registered here",
+                "InvalidPass",
+            )
+        if standing not in allowed:
+            raise InvalidSignature(f"a {standing} may not make this call")
+        return Caller(key, standing, key.raw.hex())
+
+    def _bearer(self, context: grpc.ServicerContext) -> VerifyKey:
+        shown = [
+            value for key, value in context.invocation_metadata() if key == passes.METADATA_KEY
+        ]
+        data = shown[0] if len(shown) == 1 else b""
+        if not isinstance(data, bytes) or not 0 < len(data) <= MAX_PASS_BYTES:
+            raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the call shows no pass", "InvalidPass")
+        now = time.monotonic()
+        with self._lock:
+            held = self._passes.get(data)
+        if held is not None and now - held[1] < PASS_SECONDS:
+            return held[0]
+        try:
+            key = passes.read_pass(data, self._coordinator, now=self._clock())
+        except ProtocolError as error:
+            raise Refused(
+                grpc.StatusCode.UNAUTHENTICATED, str(error), type(error).__name__
+            ) from error
+        with self._lock:
+            self._passes[data] = (key, now)
+            self._passes.move_to_end(data)
+            if len(self._passes) > MAX_PASSES:
+                self._passes.popitem(last=False)
+        return key
+
+
+@dataclass(frozen=True)
+class Call:
+    """An admitted call."""
+
+    guard: Guard
+    method: str
+    context: grpc.ServicerContext
+    caller: Caller
+    meter: Meter
+
+    def read(self, messages: Iterator[bytes], kind: type[M], most: int) -> M:
+        """The call's message, its size checked before it is parsed.
+
+        :raises MalformedMessage: too large, or not a message of this kind.
+        """
+        data = self.guard.receive(messages, self.context)
+        self.meter.spend(self.caller.name, len(data))
+        self.guard.telemetry.received(self.method, len(data))
+        if len(data) > most:
+            raise MalformedMessage(f"{len(data)} bytes; this call takes at most {most}")
+        message = kind()
+        try:
+            message.ParseFromString(data)
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedMessage("the bytes do not parse as this call's message") from error
+        return message
+
+    def write(self, message: Message) -> bytes:
+        """A reply's bytes, counted."""
+        data = message.SerializeToString()
+        self.meter.spend(self.caller.name, len(data))
+        self.guard.telemetry.sent(self.method, len(data))
+        return data
+
+    @property
+    def key(self) -> VerifyKey:
+        """The caller's key. :raises InvalidSignature: the call was made without a pass."""
+        if self.caller.key is None:
+            raise InvalidSignature("this call needs a pass")
+        return self.caller.key
+
+
+def translate(error: Exception, method: str) -> Refused:
+    """An exception as the end of a call; what is not a refusal is logged, and not told."""
+    if isinstance(error, Refused):
+        return error
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    if code is None:
+        LOG.error("%s: unexpected", method, exc_info=error)
+        return Refused(grpc.StatusCode.INTERNAL, "unexpected error at the coordinator", "")
+    if code is grpc.StatusCode.INTERNAL:
+        LOG.error("%s: %s", method, error)
+    return Refused(code, str(error), type(error).__name__)

@@ -1,0 +1,238 @@
+"""The calls of the coordinator's services, and what each does at the board or the registry.
+
+:data:`BOARD` and :data:`ADMISSION` say of every call who may make it, how large its message may be
+and what answers it; :mod:`coordinator.guard` enforces the first two. Every rule of a round is in
+:mod:`coordinator.board` and below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from coordinator.board import Board
+from coordinator.guard import Call, Guard
+from coordinator.registry import Registry
+from coordinator.registry_rows import Standing
+from protocols.errors import InvalidSignature
+from protocols.roster import Roster
+from protocols.signing import VerifyKey
+from protocols.terms import Description
+from protocols.wire import service_pb2 as pb
+from protocols.wire.codec import MAX_LARGE, MAX_SMALL
+
+FRAME_BYTES = 1 << 16
+"""Room in a call's message for everything around the statement that it carries."""
+
+MAX_MESSAGE_BYTES = MAX_LARGE + FRAME_BYTES
+
+_EVERYBODY = frozenset({Standing.MEMBER, Standing.TRUSTEE, Standing.OPERATOR})
+_TRUSTEES = frozenset({Standing.TRUSTEE})
+_WATCHERS = frozenset({Standing.TRUSTEE, Standing.OPERATOR})
+_MEMBERS = frozenset({Standing.MEMBER})
+_OPERATOR = frozenset({Standing.OPERATOR})
+_ANYBODY: frozenset[Standing] = frozenset()
+"""No pass is asked for."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What answers calls."""
+
+    board: Board
+    registry: Registry
+    clock: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One call of a service.
+
+    :ivar allowed: the standings that may make it; empty if no pass is asked for.
+    :ivar most: bytes of its message.
+    :ivar answer: makes the reply, or the replies of a stream.
+    """
+
+    request: type[Message]
+    allowed: frozenset[Standing]
+    most: int
+    answer: Callable[[Desk, Call, Any], Any]
+    streams: bool = False
+
+
+def list_rounds(desk: Desk, call: Call, request: pb.ListRoundsRequest) -> pb.ListRoundsReply:
+    """Names, states and sizes of all rounds, and whether the caller is on their rosters."""
+    return pb.ListRoundsReply(
+        rounds=[
+            pb.RoundSummary(
+                round_id=row.round_id,
+                state=row.state,
+                contributions=row.contributions,
+                entries=row.entries,
+                member=row.member,
+            )
+            for row in desk.board.rounds(call.key)
+        ]
+    )
+
+
+def describe(desk: Desk, call: Call, request: pb.DescribeRequest) -> pb.RoundDescription:
+    """Plan, roster, ceremony and countersignatures as they came; votes and notices so far."""
+    record, state, votes, notices = desk.board.describe(request.round_id)
+    return pb.RoundDescription(
+        plan=record.plan,
+        roster=record.roster,
+        ceremony=record.ceremony,
+        ceremony_countersignatures=list(record.countersignatures),
+        state=state,
+        roster_votes=list(votes),
+        notices=list(notices),
+    )
+
+
+def submit(desk: Desk, call: Call, request: pb.SubmitRequest) -> pb.SubmitReply:
+    """A member's contribution; the receipt says that it is durable."""
+    receipt = desk.board.submit(request.round_id, request.contribution, call.key)
+    return pb.SubmitReply(receipt=receipt)
+
+
+def post(desk: Desk, call: Call, request: pb.PostRequest) -> pb.PostReply:
+    """A trustee's signed statement."""
+    return pb.PostReply(receipt=desk.board.post(request.round_id, request.statement, call.key))
+
+
+def read(desk: Desk, call: Call, request: pb.ReadRequest) -> Iterator[pb.Entry]:
+    """The transcript from an index on, in order."""
+    for entry in desk.board.read(request.round_id, request.from_index):
+        yield pb.Entry(
+            index=entry.index, kind=entry.kind, payload=entry.payload, entry_hash=entry.hash
+        )
+
+
+def send_sealed(desk: Desk, call: Call, request: pb.SendSealedRequest) -> pb.SendSealedReply:
+    """A sealed envelope from the calling trustee to another; never logged."""
+    _check_own(desk, request.round_id, request.sender, call.key)
+    desk.board.send_sealed(
+        request.round_id, request.phase, request.sender, request.recipient, request.envelope
+    )
+    return pb.SendSealedReply()
+
+
+def fetch_sealed(desk: Desk, call: Call, request: pb.FetchSealedRequest) -> Iterator[pb.SealedPost]:
+    """The envelopes that wait for the calling trustee."""
+    posts = desk.board.sealed(request.round_id, request.recipient, request.phase, call.key)
+    for sender, envelope in posts:
+        yield pb.SealedPost(phase=request.phase, sender=sender, envelope=envelope)
+
+
+def members(desk: Desk, call: Call, request: pb.MembersRequest) -> pb.MembersReply:
+    """Who is behind a round's roster: for trustees, who countersign it."""
+    keys = [member.key for member in desk.board.terms(request.round_id).roster.members]
+    return pb.MembersReply(
+        certificates=desk.registry.certificates(keys),
+        revocations=desk.registry.revocations(desk.clock()),
+    )
+
+
+def post_peer(desk: Desk, call: Call, request: pb.PostPeerRequest) -> pb.PostPeerReply:
+    """A trustee's question about its ledger, or its answer to another's."""
+    desk.board.post_peer(request.statement, call.key)
+    return pb.PostPeerReply()
+
+
+def read_peers(desk: Desk, call: Call, request: pb.ReadPeersRequest) -> pb.ReadPeersReply:
+    """Questions and answers of the trustees of a ceremony."""
+    return pb.ReadPeersReply(statements=list(desk.board.peers(request.key_id)))
+
+
+def create_round(desk: Desk, call: Call, request: pb.CreateRoundRequest) -> pb.CreateRoundReply:
+    """The operator's new round; its plan is signed with the coordinator's key."""
+    record = Description(
+        request.plan,
+        request.roster,
+        request.ceremony,
+        tuple(request.ceremony_countersignatures),
+    )
+    desk.registry.check_enrolled(m.key for m in Roster.from_bytes(record.roster).members)
+    desk.board.create_round(record, request.rehearsal)
+    return pb.CreateRoundReply()
+
+
+def announce(desk: Desk, call: Call, request: pb.AnnounceRequest) -> pb.AnnounceReply:
+    """The operator's reminder, deadline or cancellation."""
+    return pb.AnnounceReply(receipt=desk.board.announce(request.round_id, request.statement))
+
+
+def enrol(desk: Desk, call: Call, request: pb.EnrolRequest) -> pb.EnrolReply:
+    """A node asks to be a member, or to change its key; may be repeated until it is decided."""
+    answer = desk.registry.enrol(request.statement)
+    return pb.EnrolReply(state=answer.state, certificate=answer.certificate, reason=answer.reason)
+
+
+BOARD: Mapping[str, Method] = {
+    "ListRounds": Method(pb.ListRoundsRequest, _EVERYBODY, MAX_SMALL, list_rounds),
+    "Describe": Method(pb.DescribeRequest, _EVERYBODY, MAX_SMALL, describe),
+    "Submit": Method(pb.SubmitRequest, _MEMBERS, MAX_MESSAGE_BYTES, submit),
+    "Post": Method(pb.PostRequest, _TRUSTEES, MAX_MESSAGE_BYTES, post),
+    "Read": Method(pb.ReadRequest, _EVERYBODY, MAX_SMALL, read, streams=True),
+    "SendSealed": Method(pb.SendSealedRequest, _TRUSTEES, MAX_MESSAGE_BYTES, send_sealed),
+    "FetchSealed": Method(pb.FetchSealedRequest, _TRUSTEES, MAX_SMALL, fetch_sealed, streams=True),
+    "Members": Method(pb.MembersRequest, _WATCHERS, MAX_SMALL, members),
+    "PostPeer": Method(pb.PostPeerRequest, _TRUSTEES, 1 << 22, post_peer),
+    "ReadPeers": Method(pb.ReadPeersRequest, _TRUSTEES, MAX_SMALL, read_peers),
+    "CreateRound": Method(pb.CreateRoundRequest, _OPERATOR, MAX_MESSAGE_BYTES, create_round),
+    "Announce": Method(pb.AnnounceRequest, _OPERATOR, 2 * MAX_SMALL, announce),
+}
+ADMISSION: Mapping[str, Method] = {
+    "Enrol": Method(pb.EnrolRequest, _ANYBODY, 2 * MAX_SMALL, enrol),
+}
+
+
+def handler(
+    name: str, methods: Mapping[str, Method], desk: Desk, guard: Guard, pool: object
+) -> grpc.GenericRpcHandler:
+    """The gRPC service ``name`` over ``methods``.
+
+    :param pool: a ThreadPoolExecutor of its own, so that callers without a pass cannot take the
+        threads of those with one.
+    """
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    for method_name, method in methods.items():
+        behaviour = _behaviour(f"{name}/{method_name}", method, desk, guard)
+        behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if method.streams
+            else grpc.stream_unary_rpc_method_handler
+        )
+        handlers[method_name] = make(behaviour)
+    return grpc.method_handlers_generic_handler(name, handlers)
+
+
+def _behaviour(
+    name: str, method: Method, desk: Desk, guard: Guard
+) -> Callable[[Iterator[bytes], grpc.ServicerContext], Any]:
+    def one(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        with guard.call(name, method.allowed, context) as call:
+            request = call.read(messages, method.request, method.most)
+            return call.write(method.answer(desk, call, request))
+        raise AssertionError("the call was ended")
+
+    def many(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        with guard.call(name, method.allowed, context) as call:
+            request = call.read(messages, method.request, method.most)
+            replies: Iterable[Message] = method.answer(desk, call, request)
+            for reply in replies:
+                yield call.write(reply)
+
+    return many if method.streams else one
+
+
+def _check_own(desk: Desk, round_id: str, index: int, key: VerifyKey) -> None:
+    """Refuse a trustee that speaks for another."""
+    if desk.board.trustee_index(round_id, key) != index:
+        raise InvalidSignature("a trustee sends envelopes in its own name only")

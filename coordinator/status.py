@@ -1,0 +1,164 @@
+"""How far a round is, for its operator: votes, verdicts, refusals, notices, read from the store.
+
+Works while the coordinator serves. Used by ``cefed coordinator round status``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from coordinator.states import FINAL, State
+from coordinator.store import EntryHead, RoundRow, Store
+from protocols import notices
+from protocols.ceremony import Ceremony
+from protocols.errors import PlanError
+from protocols.notices import Notices
+from protocols.plan import Plan
+from protocols.signing import VerifyKey, open_signed
+from protocols.terms import CeremonyReader, Description
+
+VOTES = ("roster", "closing", "certificate", "sums", "endorsement")
+
+
+@dataclass(frozen=True)
+class Status:
+    """One round; ``facts`` is what ``--json`` prints."""
+
+    facts: dict[str, Any]
+
+    def lines(self) -> list[str]:
+        """For people."""
+        f = self.facts
+        lines = [
+            f"{f['round']}: {f['state']}, {f['contributions']} of {f['members']} members "
+            f"contributed, {f['entries']} entries",
+            f"  deadline {_time(f['deadline'])}; closing needs {f['quorum']} trustees, opening "
+            f"{f['threshold']}",
+        ]
+        for kind, names in f["votes"].items():
+            if names:
+                lines.append(f"  {kind}: {', '.join(names)}")
+        verdicts = f["verdicts"]
+        if any(verdicts.values()):
+            lines.append(
+                f"  proofs: {verdicts['valid']} valid, {verdicts['invalid']} invalid, "
+                f"{verdicts['waiting']} waiting"
+            )
+        for reason, count in f["invalid_reasons"].items():
+            lines.append(f"    {count} invalid: {reason}")
+        for refusal in f["refusals"]:
+            lines.append(f"  {refusal['trustee']} left the round: {refusal['reason']}")
+        for notice in f["notices"]:
+            about = notice["reason"] or f"{notice['contributed']} had contributed"
+            lines.append(f"  {_time(notice['time'])} {notice['kind']}: {about}")
+        return lines
+
+
+def round_status(
+    store: Store,
+    round_id: str,
+    coordinator: VerifyKey,
+    *,
+    read_ceremony: CeremonyReader = Ceremony.from_signed,
+) -> Status:
+    """Everything about one round. :raises PlanError: there is no such round."""
+    record = record_of(store, round_id)
+    row = next(row for row in list_rounds(store) if row.round_id == round_id)
+    plan, ceremony = plan_of(record), read_ceremony(record.ceremony)
+    heads = store.heads(round_id)
+    # One by one: a page of entries would fetch the contributions between them.
+    announced = [store.payload(round_id, h.index) for h in heads if h.kind in notices.KINDS]
+    told = Notices.read(announced, plan, coordinator)
+    verdicts = store.verdicts(round_id)
+    logged = sum(1 for head in heads if head.kind == "contribution")
+    return Status(
+        {
+            "round": round_id,
+            "state": row.state,
+            "members": plan.participants,
+            "contributions": row.contributions,
+            "entries": row.entries,
+            "deadline": told.deadline,
+            "threshold": ceremony.key.threshold,
+            "quorum": ceremony.closing_quorum,
+            "votes": _votes(heads, ceremony),
+            "verdicts": {
+                "valid": sum(1 for v in verdicts if v.valid),
+                "invalid": sum(1 for v in verdicts if not v.valid),
+                "waiting": logged - len(verdicts),
+            },
+            "invalid_reasons": dict(Counter(v.reason for v in verdicts if not v.valid)),
+            "refusals": _refusals(store, round_id, plan, ceremony),
+            "notices": [
+                {
+                    "kind": notice.kind,
+                    "time": notice.time,
+                    "deadline": notice.deadline,
+                    "reason": notice.reason,
+                    "contributed": notice.contributed,
+                }
+                for notice in told.all
+            ],
+        }
+    )
+
+
+def list_rounds(store: Store) -> list[RoundRow]:
+    """Every round with its state.
+
+    The stored state is what the serving process last noted; a cancellation may have been logged by
+    a command since, and shows in the log.
+    """
+    return [
+        replace(row, state=State.CANCELLED) if _cancelled(store, row) else row
+        for row in store.rounds()
+    ]
+
+
+def record_of(store: Store, round_id: str) -> Description:
+    """What a round was created from. :raises PlanError: there is no such round."""
+    record = store.record(round_id)
+    if record is None:
+        raise PlanError(f"there is no round {round_id!r}; see: cefed coordinator round status")
+    return record
+
+
+def plan_of(record: Description) -> Plan:
+    """The plan of a round that is in the store."""
+    return Plan.from_bytes(open_signed(record.plan, "plan").payload)
+
+
+def _cancelled(store: Store, row: RoundRow) -> bool:
+    if State(row.state) in FINAL:
+        return False
+    return any(head.kind == notices.CANCELLATION for head in store.heads(row.round_id))
+
+
+def _votes(heads: Iterable[EntryHead], ceremony: Ceremony) -> dict[str, list[str]]:
+    names = {trustee.signing_key.raw: trustee.name for trustee in ceremony.trustees}
+    votes: dict[str, list[str]] = {kind: [] for kind in VOTES}
+    for head in heads:
+        if head.kind in votes:
+            votes[head.kind].append(names.get(head.signer, head.signer.hex()))
+    return votes
+
+
+def _refusals(store: Store, round_id: str, plan: Plan, ceremony: Ceremony) -> list[dict[str, str]]:
+    found = []
+    for entry in store.read(round_id, kind=notices.REFUSAL):
+        statement = open_signed(entry.payload, notices.REFUSAL)
+        found.append(
+            {
+                "trustee": ceremony.trustee(statement.signer).name,
+                "reason": notices.read_refusal(statement, plan),
+            }
+        )
+    return found
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
