@@ -29,7 +29,6 @@ from tests.leaks.planted import plant, write_inputs
 from tests.leaks.search import search
 from tests.trustee.dealt import deal, make
 
-
 MEMBERS = 6
 ROUND = "isolated"
 PATIENCE = 120.0
