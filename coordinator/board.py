@@ -109,6 +109,10 @@ class Board:
             when_complete=close_when_complete,
         )
 
+    def alive(self) -> bool:
+        """Whether statements can still be logged, for ``/readyz``."""
+        return self._writer.alive()
+
     def close(self) -> None:
         """Finish what was handed in and end workers and writer; the store is the caller's."""
         self._examiner.close()

@@ -36,12 +36,14 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         dialect = parsed.get_backend_name()
         if dialect == "sqlite":
-            engine = create_engine(parsed)
+            # Parameters hold secrets of invitations; no message repeats them.
+            engine = create_engine(parsed, hide_parameters=True)
             event.listen(engine, "connect", schema.set_pragmas)
             return engine
         if dialect == "postgresql":
             return create_engine(
                 parsed,
+                hide_parameters=True,
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": CONNECT_SECONDS},
             )

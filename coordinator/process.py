@@ -85,7 +85,7 @@ def serve_office(
 
 def why_not_ready(store: Store, running: server.Server) -> list[str]:
     """What keeps the process from its work, for ``/readyz``; empty when nothing does."""
-    reasons = [] if running.alive() else ["the thread that moves rounds on has ended"]
+    reasons = [] if running.alive() else ["a thread that writes or moves rounds on has ended"]
     try:
         with translated(), store.engine.connect() as connection:
             connection.execute(text("SELECT 1"))

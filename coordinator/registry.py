@@ -306,9 +306,13 @@ class Registry:
                 self._held = None
 
     def _known(self, *, fresh: bool = False) -> _Known:
+        # Asked twice a call: what is fresh is read without the lock, being replaced as a whole.
+        held = self._held
+        if held is not None and not fresh and _is_fresh(held):
+            return held
         with self._lock:
             held = self._held
-            if held is None or fresh or time.monotonic() - held.loaded > FRESH_SECONDS:
+            if held is None or fresh or not _is_fresh(held):
                 held = self._held = self._load()
             return held
 
@@ -325,3 +329,7 @@ class Registry:
             frozenset(key for key, state, _ in rows if state in ended),
             loaded,
         )
+
+
+def _is_fresh(held: _Known) -> bool:
+    return time.monotonic() - held.loaded <= FRESH_SECONDS

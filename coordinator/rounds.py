@@ -23,6 +23,7 @@ from protocols.errors import (
     PlanExpired,
     PolicyRefusal,
     QuorumMissing,
+    RoundNotOpen,
     TranscriptBroken,
 )
 from protocols.signing import Statement, VerifyKey, statement_hash
@@ -83,11 +84,11 @@ class Round:
     def check_time(self, member: VerifyKey, now: int) -> None:
         """Refuse a contribution outside the time for it, which :meth:`check_contribution` follows.
 
-        :raises PlanExpired: the round is not open yet, or its collection has ended.
+        :raises RoundNotOpen: too early. :raises PlanExpired: its collection has ended.
         """
         self._check_state(member)
         if now < self.terms.plan.opens_at:
-            raise PlanExpired(f"round {self.round_id} is not open yet")
+            raise RoundNotOpen(f"round {self.round_id} is not open yet")
         if now >= self.deadline:
             raise PlanExpired(f"the deadline of round {self.round_id} has passed")
 

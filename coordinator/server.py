@@ -92,8 +92,9 @@ class Server:
         LOG.info("stopped")
 
     def alive(self) -> bool:
-        """Whether the clerk still works."""
-        return self._clerk.is_alive() and not self._stop.is_set()
+        """Whether clerk and writer still work."""
+        working = self._clerk.is_alive() and self._board.alive()
+        return working and not self._stop.is_set()
 
     def _set_health(self, status: int) -> None:
         for name in ("", BOARD, ADMISSION):

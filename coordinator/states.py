@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from protocols.errors import PlanExpired, PolicyRefusal, ProtocolError
+from protocols.errors import PlanExpired, PolicyRefusal, ProtocolError, RoundNotOpen
 
 
 class State(StrEnum):
@@ -124,7 +124,7 @@ def refusal(state: State, event: Event, round_id: str) -> ProtocolError:
     """Why ``event`` cannot happen in ``state``."""
     if event is Event.CONTRIBUTION:
         if state is State.PROPOSED:
-            return PlanExpired(
+            return RoundNotOpen(
                 f"round {round_id} is not open yet: too few trustees have countersigned its roster"
             )
         if state is State.CANCELLED:

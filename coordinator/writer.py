@@ -144,6 +144,10 @@ class Writer:
             self._arrived.notify()
         return wish.answer.result()
 
+    def alive(self) -> bool:
+        """Whether the thread still writes."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Write what was handed in, then end."""
         with self._arrived:
