@@ -29,7 +29,7 @@ define install
 	@$(PIP) install --require-hashes --only-binary=:all: -r $(VENV)/requirements.txt
 endef
 
-.PHONY: help demo test check exact bench crash fuzz vectors proto lock format wheel clean distclean
+.PHONY: help demo test check exact bench guide crash fuzz vectors proto lock format wheel clean distclean
 
 help: ## show the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -56,6 +56,9 @@ exact: $(VENV)/.dev ## run ten years of US plants and compare each release with 
 bench: $(VENV)/.sim ## measure this machine
 	$(BIN)/cefed bench crypto
 	$(BIN)/cefed bench ingest
+
+guide: $(VENV)/.dev ## follow docs/operating.md from nothing to a verified round
+	$(BIN)/python -m pytest tests/guide $(PYTEST_ARGS)
 
 crash: $(VENV)/.dev ## kill the roles 200 times on SQLite and 200 times on PostgreSQL
 	$(BIN)/python -m tests.crash.run --kills 200 --database sqlite

@@ -52,7 +52,7 @@ PARTS: dict[str, Part] = {
     "trustee": Part("trustee.cli", "trustee", "One of the organisations that share the key."),
     "ceremony": Part("trustee.ceremony_cli", "trustee", "Deal a period's key to the trustees."),
     "sim": Part("sim.cli", "sim", "Simulate rounds over any record set, all roles on one machine."),
-    "bench": Part("sim.bench_cli", "sim", "Measure the cryptography on this machine."),
+    "bench": Part("sim.bench_cli", "sim", "Measure this machine: cryptography, acceptance."),
 }
 
 
@@ -141,19 +141,26 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if not asked:
+        return
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        typer.echo(f"cefed {installed('cefed')}")
+    except PackageNotFoundError:
+        typer.echo("cefed, from its source tree")
+    raise typer.Exit
+
+
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_print_version
+    ),
 ) -> None:
-    if version:
-        from importlib.metadata import PackageNotFoundError
-        from importlib.metadata import version as installed
-
-        try:
-            typer.echo(f"cefed {installed('cefed')}")
-        except PackageNotFoundError:
-            typer.echo("cefed, from its source tree")
-        raise typer.Exit
+    """The options of the command line as a whole."""
 
 
 @app.command()
