@@ -138,19 +138,28 @@ class Office:
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Whether this process has the folder to itself; False while another one serves it."""
+        """Whether this process has the folder to itself; False while another one serves it.
+
+        :raises StoreError: the folder is not there, or cannot be written.
+        """
         try:
-            with (self.folder / LOCK).open("a") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    yield False
-                    return
-                yield True
+            file = (self.folder / LOCK).open("a")
         except FileNotFoundError:
             raise StoreError(
                 f"{self.folder} is not a folder; run: cefed coordinator init"
             ) from None
+        except OSError as error:
+            raise StoreError(
+                f"cannot lock {self.folder / LOCK}: {error.strerror}; check the owner and the "
+                "mount of the folder"
+            ) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+                return
+            yield True
 
     def target(self) -> Target:
         """The process that serves this folder. :raises StoreError: it does not say where."""

@@ -28,6 +28,10 @@ class PlanExpired(PlanError):
     """The plan's deadline has passed, or it is not open yet."""
 
 
+class RoundNotOpen(PlanExpired):
+    """Too early for a contribution: the same bytes are taken later."""
+
+
 class ContributionRefused(ProtocolError):
     """A node's own measures cannot take part; the message says which and why."""
 

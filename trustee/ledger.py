@@ -27,8 +27,8 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from protocols.errors import PolicyRefusal
 from trustee.chain import CLOSING, GENESIS, SEEN, Line, canonical, follow, link
@@ -177,12 +177,17 @@ class Ledger:
             "previous": self._head.hex(),
         }
         record["hash"] = link(record).hex()
+        left = memoryview(canonical(record) + b"\n")
         try:
-            self._file.write(canonical(record) + b"\n")
-            self._file.flush()
+            while left:
+                # Without a buffer: what a full disk did not take must not be written on closing.
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise LedgerError(f"cannot write the ledger: {error.strerror}") from error
+            raise LedgerError(
+                f"cannot write the ledger: {error.strerror}. Nothing was signed; make room and "
+                "start again"
+            ) from error
         self._take(record)
 
     def _take(self, record: Line) -> None:
@@ -215,9 +220,9 @@ class Ledger:
         self._file.seek(0, os.SEEK_END)
 
 
-def _lock(path: Path) -> BinaryIO:
+def _lock(path: Path) -> FileIO:
     try:
-        file = path.open("r+b")
+        file = path.open("r+b", buffering=0)
     except FileNotFoundError:
         raise LedgerError(
             f"{path} is missing. Without it this trustee could be made to sign twice: restore it "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from enterprise_node.errors import NodeUsageError
+from enterprise_node.errors import NodeStoreError, NodeUsageError
 
 
 class FolderLock:
@@ -20,15 +20,25 @@ class FolderLock:
         self._held: sqlite3.Connection | None = None
 
     def take(self) -> None:
-        """Take the lock at once. :raises NodeUsageError: somebody else has it."""
-        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+        """Take the lock at once.
+
+        :raises NodeUsageError: somebody else has it. :raises NodeStoreError: it cannot be taken.
+        """
         try:
-            connection.execute("BEGIN EXCLUSIVE")
+            connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+            except BaseException:
+                connection.close()
+                raise
         except sqlite3.Error as error:
-            connection.close()
-            raise NodeUsageError(
-                f"{self._path.parent} is in use by another process (cefed node run --watch?): "
-                "stop it first, or leave this to it"
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                raise NodeUsageError(
+                    f"{self._path.parent} is in use by another process (cefed node run --watch?): "
+                    "stop it first, or leave this to it"
+                ) from error
+            raise NodeStoreError(
+                f"cannot lock {self._path}: {error}; is the disk full or read-only?"
             ) from error
         self._held = connection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coordinator.states import COLLECTING, FINAL, TABLE, Event, State, follow
-from protocols.errors import PlanExpired, PolicyRefusal
+from protocols.errors import PlanExpired, PolicyRefusal, RoundNotOpen
 from protocols.transcript import KINDS
 
 EXPECTED = """
@@ -31,7 +31,7 @@ withheld      -          -         -         -         -         withheld  -    
 
 REFUSALS: dict[str, tuple[type[Exception], str]] = {
     "-": (PolicyRefusal, "is {state}: no {event} is due"),
-    "early": (PlanExpired, "is not open yet: too few trustees"),
+    "early": (RoundNotOpen, "is not open yet: too few trustees"),
     "late": (PlanExpired, "is {state}: it takes no contributions"),
     "cancelled!": (PlanExpired, "was cancelled"),
     "ended": (PolicyRefusal, "is {state}: its collection has ended"),
