@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from coordinator.clerk import Clerk, Clock
 from coordinator.desk import Desk, Place
@@ -22,7 +23,7 @@ from coordinator.metrics import Metrics
 from coordinator.peers import Peers
 from coordinator.proofs import Examiner
 from coordinator.rounds import SEALED_PHASES, TRUSTEE_KINDS
-from coordinator.states import COLLECTING, State
+from coordinator.states import State
 from coordinator.store import NewEntry, RoundRow, Store
 from coordinator.writer import Writer
 from protocols import contribution, notices, threshold
@@ -46,6 +47,8 @@ from protocols.wire.codec import MAX_SMALL, decode
 LOG = logging.getLogger("cefed.coordinator")
 
 MAX_ROUNDS = 10_000
+CEREMONIES = 32
+"""Ceremonies that are kept parsed."""
 
 Revoked = Callable[[VerifyKey], bool]
 
@@ -87,7 +90,8 @@ class Board:
         self.metrics = Metrics()
         self._store = store
         self._clock = clock
-        self._read_ceremony = read_ceremony
+        # Many rounds share a ceremony, and checking its modulus takes a tenth of a second.
+        self._read_ceremony = lru_cache(maxsize=CEREMONIES)(read_ceremony)
         self._revoked = revoked
         self._peers = Peers()
         self._desks: dict[str, Desk] = {}
@@ -194,12 +198,15 @@ class Board:
             return {trustees[i - 1].name: why for i, why in sorted(desk.round.refusals.items())}
 
     def read(self, round_id: str, from_index: int) -> Iterator[Entry]:
-        """The transcript from an index on; contributions stay confidential until the close."""
+        """The transcript from an index on; contributions stay confidential until the close.
+
+        Of a round that was cancelled before its close they stay so for ever.
+        """
         desk = self._desk(round_id)
         if from_index >= desk.entries:
             return  # no database is asked for a place that it might not be able to count to
         for entry in self._store.read(round_id, from_index):
-            if entry.index > 0 and desk.round.state in COLLECTING:
+            if entry.index > 0 and desk.round.confidential:
                 return
             yield entry
 
@@ -234,10 +241,11 @@ class Board:
     def post(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """Take a trustee's statement; the signed receipt. :raises ProtocolError: as it says."""
         desk = self._desk(round_id)
-        kind = decode(pb.Signed, data).kind
+        largest = desk.round.largest
+        kind = decode(pb.Signed, data, max(largest.values())).kind
         if kind not in TRUSTEE_KINDS:
             raise PolicyRefusal(f"{kind[:40]!r} statements are not posted")
-        statement = open_signed(data, kind)
+        statement = open_signed(data, kind, largest[kind])
         if statement.signer != caller:
             raise InvalidSignature(
                 f"the {kind} statement is signed by {statement.signer.fingerprint} and sent by "
@@ -272,9 +280,9 @@ class Board:
         """Relay a trustee's ledger question or answer. :raises ProtocolError: as it says."""
         self._peers.post(data, caller)
 
-    def peers(self, key_id: bytes) -> list[bytes]:
-        """The ledger questions and answers about the key ``key_id``."""
-        return self._peers.statements(key_id)
+    def peers(self, key_id: bytes, caller: VerifyKey) -> list[bytes]:
+        """The ledger questions and answers about the key ``key_id``, for one of its trustees."""
+        return self._peers.statements(key_id, caller)
 
     # What the coordinator owes
 

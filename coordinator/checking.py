@@ -10,15 +10,21 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from coordinator.database import translated
-from coordinator.errors import CoordinatorError
-from coordinator.folder import Office
+from coordinator.errors import CoordinatorError, SettingsError
+from coordinator.folder import TLS, Office
 from coordinator.registry import Registry
 from coordinator.registry_rows import MemberState
 from protocols.ceremony import check_counts
 from protocols.errors import ProtocolError
 from protocols.keyfiles import check_private
-from protocols.service.addresses import check_loopback
-from protocols.service.authority import check_server, read_chain
+from protocols.service.addresses import check_loopback, split
+from protocols.service.authority import (
+    AUTHORITY_KEY,
+    check_server,
+    covers,
+    read_chain,
+    server_names,
+)
 
 SOON_DAYS = 60
 
@@ -58,12 +64,24 @@ def _key(office: Office) -> str:
 
 
 def _tls(office: Office) -> str:
-    ends = check_server(*office.certificate_files())
+    certificate, key = office.certificate_files()
+    ends = check_server(certificate, key)
     if authority := office.authority_file():
         read_chain(authority)
+    authority_key = office.folder / TLS / AUTHORITY_KEY
+    if authority_key.exists():
+        check_private(authority_key)
+    names = server_names(certificate)
+    if office.settings.address:
+        host, _ = split(office.settings.address)
+        if not covers(names, host):
+            raise SettingsError(
+                f"members dial {host} (address), and the certificate names only "
+                f"{', '.join(names) or 'nothing'}: cefed coordinator tls renew --host {host}"
+            )
     days = (ends - datetime.now(UTC)).days
     soon = "; renew it soon: cefed coordinator tls renew" if days < SOON_DAYS else ""
-    return f"the certificate ends on {ends:%Y-%m-%d}{soon}"
+    return f"the certificate for {', '.join(names)} ends on {ends:%Y-%m-%d}{soon}"
 
 
 def _probes(office: Office) -> str:
@@ -83,9 +101,10 @@ def _database(office: Office) -> str:
 def _trustees(office: Office) -> str:
     with office.registry() as registry:
         count = len(registry.trustees())
-    if count:
-        check_counts(office.settings.threshold, office.settings.quorum, count)
-    return f"{count} registered"
+    threshold, quorum = office.settings.threshold, office.settings.quorum
+    # Before the first trustee is there: can these two work with any number of trustees?
+    check_counts(threshold, quorum, count or max(quorum, threshold))
+    return f"{count} registered; {threshold} open, {quorum} close"
 
 
 def _members(office: Office) -> str:

@@ -59,7 +59,8 @@ class Clerk:
         A round that cannot go on is reported once and tried again, ever more rarely.
         """
         done = [self._advance(desk) for desk in desks]
-        self._metrics.unexamined.set(sum(desk.unexamined for desk in desks))
+        waiting = (desk.unexamined for desk in desks if desk.round.state in COLLECTING)
+        self._metrics.unexamined.set(sum(waiting))
         if any(done):
             states = Counter(desk.round.state for desk in desks)
             for state in State:
@@ -73,7 +74,11 @@ class Clerk:
             with desk.turn:
                 if desk.stale:
                     desk.catch_up()
-            done = desk.round.state in COLLECTING and self._examiner.work(desk)
+            done = False
+            if desk.round.state in COLLECTING:
+                done = self._examiner.work(desk)
+            else:
+                self._examiner.forget(desk)
             return self._do_duty(desk, now) or done
         except Exception as error:  # whatever happens to one round, the others go on
             if desk.rest(now, reason := f"{type(error).__name__}: {error}"):

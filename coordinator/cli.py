@@ -15,7 +15,7 @@ from coordinator.cli_trustees import trustee_app
 from coordinator.errors import SettingsError, StoreError
 from coordinator.folder import IDENTITY, SETTINGS, TLS, Office, certificate_hosts
 from coordinator.process import serve_office
-from protocols.service.authority import AUTHORITY, renew_server
+from protocols.service.authority import AUTHORITY, CERTIFICATE, renew_server, server_names
 
 app = typer.Typer(no_args_is_help=True, help="The platform that collects a round.")
 tls_app = typer.Typer(no_args_is_help=True, help="The server's certificate.")
@@ -57,6 +57,7 @@ def init(
     }
     lines = [
         f"nodes and trustees pin this coordinator's key: {facts['signing_key']}",
+        f"its fingerprint, to compare by telephone: {facts['fingerprint']}",
         f"trustees also need its TLS authority: {facts['tls_authority']}",
         f"configure it in {facts['settings']}, then: cefed coordinator serve {directory}",
     ]
@@ -124,9 +125,13 @@ def serve(
 def tls_renew(directory: Folder, host: Hosts = None, as_json: AsJson = False) -> None:
     """Make a new server key and certificate under the folder's TLS authority.
 
-    Clients need nothing new. Start the coordinator again afterwards.
+    It keeps the names of the present certificate, unless --host gives others. Clients need nothing
+    new. Start the coordinator again afterwards.
 
     Example: cefed coordinator tls renew platform --host cefed.example.org
     """
-    renew_server(directory / TLS, certificate_hosts(host or []))
-    tell({"renewed": True}, "renewed; start the coordinator again", as_json)
+    folder = directory / TLS
+    names = certificate_hosts(host or server_names(folder / CERTIFICATE))
+    renew_server(folder, names)
+    told = f"renewed for {', '.join(names)}; start the coordinator again"
+    tell({"renewed": True, "hosts": names}, told, as_json)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from coordinator.cli_common import AsJson, Config, Folder, day, open_office, tell
-from coordinator.errors import SettingsError
+from coordinator.errors import CoordinatorError, SettingsError
 from coordinator.folder import Office
 from coordinator.operator import unfinished_with
 from coordinator.registry import Registry
@@ -28,6 +28,7 @@ MAX_COHORT = 64
 SECRET_BYTES = 32
 MAX_REASON = 400
 DAY_SECONDS = 86_400
+_APPROVABLE = (MemberState.WAITING, MemberState.REJECTED)
 
 Who = Annotated[
     str, typer.Argument(metavar="WHO", help="Enterprise id, or fingerprint of the key.")
@@ -72,8 +73,13 @@ def member_invite(
         invitation = _invitation(
             office, registry, address, enterprise_id, group or enterprise_id, cohort, expires
         )
-        registry.invite(invitation, name or enterprise_id)
-    write_private(path, invitation.to_json().encode())
+        # The file first: an invitation that is registered and in nobody's hands helps nobody.
+        write_private(path, invitation.to_json().encode())
+        try:
+            registry.invite(invitation, name or enterprise_id)
+        except CoordinatorError:
+            path.unlink(missing_ok=True)
+            raise
     facts = {"invitation": invitation.id, "file": str(path), "expires": expires}
     tell(
         facts,
@@ -89,13 +95,15 @@ def member_list(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """List members and unused invitations.
+    """List members and unused invitations; with --state only members.
 
     Example: cefed coordinator member list platform --state waiting
     """
     with open_office(directory, config).registry() as registry:
         rows = registry.members(*([] if state is None else [state]))
-        open_invitations = [i for i in registry.invitations() if i.taken_by is None]
+        open_invitations = [
+            i for i in registry.invitations() if i.taken_by is None and state is None
+        ]
     facts = {
         "members": [_facts(row) for row in rows],
         "invitations": [
@@ -110,8 +118,11 @@ def member_list(
         ],
     }
     lines = [_line(row) for row in rows]
-    lines += [f"{i.enterprise_id}: invited until {day(i.expires)}" for i in open_invitations]
-    tell(facts, "\n".join(lines) or "no members yet", as_json)
+    lines += [
+        f"{i.enterprise_id}: invited until {day(i.expires)}, invitation {i.id}"
+        for i in open_invitations
+    ]
+    tell(facts, "\n".join(lines) or _nobody(state), as_json)
 
 
 @member_app.command("approve")
@@ -137,15 +148,24 @@ def member_approve(
     office = open_office(directory, config)
     with office.store() as store:
         registry = Registry(store.engine, office.key())
-        row = _only(registry, who, MemberState.WAITING, MemberState.REJECTED)
-        if not fingerprint:
+        read = fingerprint.replace(" ", "").lower()
+        if enrolled := _enrolled(registry, who, read):
+            facts = {
+                "enterprise_id": enrolled.enterprise_id,
+                "fingerprint": enrolled.key.fingerprint,
+            }
+            told = f"{enrolled.enterprise_id} is enrolled with {facts['fingerprint']} already"
+            tell(facts, told, as_json)
+            return
+        row = _to_approve(registry, who, read)
+        if not read:
             typer.echo(
                 f"{row.enterprise_id} ({row.name}), group {row.group}: call the enterprise and let "
                 "it read the fingerprint that its node shows.",
                 err=True,
             )
-            fingerprint = typer.prompt("Fingerprint", err=True)
-        if fingerprint.replace(" ", "").lower() != row.key.fingerprint:
+            read = typer.prompt("Fingerprint", err=True).replace(" ", "").lower()
+        if read != row.key.fingerprint:
             raise SettingsError(
                 "the fingerprint is not that of the key that waits: do not approve it. Somebody "
                 "else may have used the invitation; reject the key and send a new invitation"
@@ -174,6 +194,28 @@ def member_reject(
         registry.reject(row, reason)
     facts = {"enterprise_id": row.enterprise_id, "fingerprint": row.key.fingerprint}
     tell(facts, f"{row.key.fingerprint} of {row.enterprise_id} is rejected", as_json)
+
+
+@member_app.command("withdraw")
+def member_withdraw(
+    directory: Folder,
+    invitation: Annotated[
+        str, typer.Argument(metavar="ID", help="The invitation, or the enterprise's id.")
+    ],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw an unused invitation, so that its file admits nobody any more.
+
+    By an enterprise's id all of its unused invitations go. A key that took one is not touched:
+    reject or revoke that.
+
+    Example: cefed coordinator member withdraw platform 91350100M0001
+    """
+    with open_office(directory, config).registry() as registry:
+        withdrawn = registry.withdraw(invitation)
+    told = f"withdrawn: {', '.join(withdrawn)}"
+    tell({"withdrawn": withdrawn}, told, as_json)
 
 
 @member_app.command("revoke")
@@ -260,6 +302,41 @@ def _invitation(
         cohort=cohort,
         expires=expires,
     )
+
+
+def _enrolled(registry: Registry, who: str, fingerprint: str) -> MemberRow | None:
+    """The enrolled key of ``who`` that is meant: approving it again does no harm.
+
+    Without a fingerprint only if no other key of ``who`` could be meant.
+    """
+    rows = registry.find(who)
+    if not fingerprint and any(row.state in _APPROVABLE for row in rows):
+        return None
+    for row in rows:
+        if row.state is MemberState.ENROLLED and fingerprint in ("", row.key.fingerprint):
+            return row
+    return None
+
+
+def _to_approve(registry: Registry, who: str, fingerprint: str) -> MemberRow:
+    """The key of ``who`` that ``approve`` is about: the one read out, else the one that waits.
+
+    :raises SettingsError: none, or several.
+    """
+    found = [
+        row
+        for row in registry.find(who)
+        if row.state in _APPROVABLE and row.key.fingerprint == fingerprint
+    ]
+    if found:
+        return found[0]
+    if any(row.state is MemberState.WAITING for row in registry.find(who)):
+        return _only(registry, who, MemberState.WAITING)
+    return _only(registry, who, MemberState.REJECTED, MemberState.WAITING)
+
+
+def _nobody(state: MemberState | None) -> str:
+    return "no members yet" if state is None else f"no member is {state}"
 
 
 def _only(registry: Registry, who: str, *states: MemberState) -> MemberRow:

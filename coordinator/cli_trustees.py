@@ -34,9 +34,10 @@ def trustee_add(
     Example: cefed coordinator trustee add platform authority.json association.json
     """
     added = []
+    # All are read before any is registered.
+    read = [read_identity(path) for path in identity]
     with open_office(directory, config).registry() as registry:
-        for path in identity:
-            key, name = read_identity(path)
+        for key, name in read:
             registry.add_trustee(key, name)
             added.append({"name": name, "fingerprint": key.fingerprint})
     names = ", ".join(f"{a['name']} ({a['fingerprint']})" for a in added)

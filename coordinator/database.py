@@ -7,11 +7,22 @@ and ``cefed coordinator init|migrate``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from coordinator import migrations, schema
@@ -25,6 +36,28 @@ LOCK_NAME = "cefed coordinator"
 def sqlite_url(path: Path) -> str:
     """The URL of the SQLite database in the file ``path``."""
     return f"sqlite:///{path}"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A statement in the driver's own words, compiled once; its values need no conversion."""
+
+    text: str
+    names: tuple[str, ...] | None
+    """In the order of the placeholders; None where the driver takes them by name."""
+
+    @classmethod
+    def insert(cls, table: Table, engine: Engine) -> Prepared:
+        """An insertion of whole rows into ``table``."""
+        compiled = insert(table).compile(dialect=engine.dialect)
+        names = tuple(compiled.positiontup or ()) if compiled.positional else None
+        return cls(str(compiled), names)
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> Any:
+        """``rows``, which name every column, as the driver takes them."""
+        if self.names is None:
+            return list(rows)
+        return [tuple(row[name] for name in self.names) for row in rows]
 
 
 def open_engine(url: str) -> Engine:
@@ -56,6 +89,16 @@ def open_engine(url: str) -> Engine:
     raise StoreError(
         f"{dialect} is not supported: use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
     )
+
+
+def check_reachable(url: str) -> None:
+    """Connect once; nothing is changed. :raises StoreError: no connection, or an unusable URL."""
+    engine = open_engine(url)
+    try:
+        with translated(), engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    finally:
+        engine.dispose()
 
 
 def check_current(engine: Engine) -> None:

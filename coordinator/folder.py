@@ -59,22 +59,40 @@ class Office:
     def create(cls, folder: Path, hosts: Sequence[str], database_url: str = "") -> Office:
         """Make a folder: a fresh key, a TLS authority and certificate, an empty database.
 
+        All or nothing: what this call made is removed again if it fails.
+
         :param hosts: names and addresses under which others reach this coordinator.
         :param database_url: empty for SQLite in the folder.
         :raises StorageError: there is a key already. :raises StoreError: it cannot be written.
         """
+        names, first = certificate_hosts(hosts), _first_settings(hosts, database_url)
+        tls_files.check_hosts(names)
+        if database_url:
+            held = settings.load(CoordinatorSettings, ROLE, None, folder, os.environ)
+            chosen = cls(folder, held.model_copy(update={"database": database_url}))
+            database.check_reachable(chosen.database_url())
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise StoreError(f"cannot make {folder}: {error.strerror}") from error
+        made = [path for path in _first_files(folder) if not path.exists()]
+        try:
+            return cls._fill(folder, names, first)
+        except BaseException:
+            for path in made:
+                path.unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def _fill(cls, folder: Path, names: Sequence[str], first: bytes) -> Office:
         key = SigningKey.generate()
         save_signing_key(folder / KEY, key)
         replace_file(folder / IDENTITY, _identity(key.public))
-        tls_files.create_authority(folder / TLS, certificate_hosts(hosts))
-        replace_file(folder / SETTINGS, _first_settings(hosts, database_url))
+        tls_files.create_authority(folder / TLS, names)
+        replace_file(folder / SETTINGS, first)
         office = cls.open(folder)
         database.migrate(office.database_url())
-        if not database_url:
+        if not office.settings.database:
             # It holds the secrets of open invitations.
             (folder / DATABASE).chmod(0o600)
         return office
@@ -212,6 +230,13 @@ class Office:
         """Remove the note at the end of serving."""
         (self.folder / ADDRESS).unlink(missing_ok=True)
         (self.folder / PLAINTEXT).unlink(missing_ok=True)
+
+
+def _first_files(folder: Path) -> list[Path]:
+    """What :meth:`Office.create` writes."""
+    tls = (tls_files.AUTHORITY, tls_files.AUTHORITY_KEY, tls_files.CERTIFICATE, tls_files.KEY)
+    own = [folder / name for name in (KEY, IDENTITY, SETTINGS, DATABASE)]
+    return [*own, *(folder / TLS / name for name in tls)]
 
 
 def certificate_hosts(hosts: Sequence[str]) -> list[str]:

@@ -12,8 +12,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError, Message
 
 from coordinator.errors import CoordinatorError, SettingsError
 from coordinator.limits import LimitExceeded, Meter, address_of
+from coordinator.patience import WRITE_SECONDS, Patience
 from coordinator.registry import Clock, Registry
 from coordinator.registry_rows import Standing
 from coordinator.telemetry import Telemetry
@@ -42,8 +43,8 @@ from protocols.signing import VerifyKey
 LOG = logging.getLogger("cefed.coordinator")
 
 MAX_CALL_SECONDS = 600.0
-MESSAGE_SECONDS = 60.0
-"""How long a caller may take to send its message."""
+CLOCK_SECONDS = 5.0
+"""Allowed above it, for what is rounded between a caller's clock and this one."""
 
 MAX_PASS_BYTES = 1024
 MAX_PASSES = 20_000
@@ -51,6 +52,9 @@ PASS_SECONDS = 60.0
 """For how long a verified pass is believed without looking again."""
 
 M = TypeVar("M", bound=Message)
+
+Metadata = Iterable[tuple[str, str | bytes]]
+"""As gRPC gives it."""
 
 _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InvalidSignature, grpc.StatusCode.PERMISSION_DENIED),
@@ -103,8 +107,8 @@ class Guard:
         self._meters = meters
         self.telemetry = telemetry
         self._clock = clock
+        self.patience = Patience()
         self._passes: OrderedDict[bytes, tuple[VerifyKey, float]] = OrderedDict()
-        self._waiting: dict[grpc.ServicerContext, float] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -117,7 +121,7 @@ class Guard:
         """
         started, outcome = time.monotonic(), "OK"
         try:
-            caller = self._caller(allowed, context)
+            caller = self._caller(method, allowed, context)
             meter = self._meters[caller.standing]
             meter.enter(caller.name)
             try:
@@ -135,39 +139,44 @@ class Guard:
         finally:
             self.telemetry.called(method, outcome, time.monotonic() - started)
 
-    def end_silent_calls(self) -> int:
-        """Cancel calls whose message does not come; how many. Called every now and then."""
-        oldest = time.monotonic() - MESSAGE_SECONDS
-        with self._lock:
-            silent = [context for context, since in self._waiting.items() if since < oldest]
-        for context in silent:
-            context.cancel()
-        return len(silent)
+    def remembered(self, allowed: frozenset[Standing], metadata: Metadata) -> Standing:
+        """Whose call this seems to be, before anything waits for it; :meth:`call` decides.
 
-    def receive(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        """The one message of a call, as its bytes."""
-        with self._lock:
-            self._waiting[context] = time.monotonic()
+        :raises Refused: a pass is asked for, and none that is valid is shown.
+        """
+        return self._registry.remembered(self._bearer(metadata)) if allowed else Standing.NOBODY
+
+    def turn_away(self, method: str, error: Exception, context: grpc.ServicerContext) -> None:
+        """End a call that is not let in, without a look at its message."""
+        refused = translate(error, method)
+        self.telemetry.called(method, refused.code.name, 0.0)
+        context.set_trailing_metadata(((ERROR_KEY, refused.name),))
+        context.abort(refused.code, refused.text)
+
+    def receive(
+        self, messages: Iterator[bytes], context: grpc.ServicerContext, seconds: float
+    ) -> bytes:
+        """The one message of a call, as its bytes, which have to come within ``seconds``."""
         try:
-            return next(messages)
+            with self.patience.within(context, seconds):
+                return next(messages)
         except (StopIteration, grpc.RpcError):
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT, "the call ended before its message", ""
             ) from None
-        finally:
-            with self._lock:
-                del self._waiting[context]
 
-    def _caller(self, allowed: frozenset[Standing], context: grpc.ServicerContext) -> Caller:
-        if context.time_remaining() > MAX_CALL_SECONDS:
+    def _caller(
+        self, method: str, allowed: frozenset[Standing], context: grpc.ServicerContext
+    ) -> Caller:
+        if context.time_remaining() > MAX_CALL_SECONDS + CLOCK_SECONDS:
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f"give the call a deadline of at most {MAX_CALL_SECONDS:.0f} seconds",
                 "",
             )
         if not allowed:
-            return Caller(None, Standing.NOBODY, address_of(context.peer()))
-        key = self._bearer(context)
+            return Caller(None, Standing.NOBODY, f"{method} {address_of(context.peer())}")
+        key = self._bearer(context.invocation_metadata())
         standing = self._registry.standing(key)
         if standing is Standing.NOBODY:
             raise Refused(
@@ -179,10 +188,8 @@ class Guard:
             raise InvalidSignature(f"a {standing} may not make this call")
         return Caller(key, standing, key.raw.hex())
 
-    def _bearer(self, context: grpc.ServicerContext) -> VerifyKey:
-        shown = [
-            value for key, value in context.invocation_metadata() if key == passes.METADATA_KEY
-        ]
+    def _bearer(self, metadata: Metadata) -> VerifyKey:
+        shown = [value for key, value in metadata if key == passes.METADATA_KEY]
         data = shown[0] if len(shown) == 1 else b""
         if not isinstance(data, bytes) or not 0 < len(data) <= MAX_PASS_BYTES:
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the call shows no pass", "InvalidPass")
@@ -215,12 +222,13 @@ class Call:
     caller: Caller
     meter: Meter
 
-    def read(self, messages: Iterator[bytes], kind: type[M], most: int) -> M:
+    def read(self, messages: Iterator[bytes], kind: type[M], most: int, seconds: float) -> M:
         """The call's message, its size checked before it is parsed.
 
+        :param seconds: within which it has to come.
         :raises MalformedMessage: too large, or not a message of this kind.
         """
-        data = self.guard.receive(messages, self.context)
+        data = self.guard.receive(messages, self.context, seconds)
         self.meter.spend(self.caller.name, len(data))
         self.guard.telemetry.received(self.method, len(data))
         if len(data) > most:
@@ -238,6 +246,10 @@ class Call:
         self.meter.spend(self.caller.name, len(data))
         self.guard.telemetry.sent(self.method, len(data))
         return data
+
+    def handing_over(self) -> AbstractContextManager[None]:
+        """Around the time in which a stream's reader takes one reply."""
+        return self.guard.patience.within(self.context, WRITE_SECONDS)
 
     @property
     def key(self) -> VerifyKey:

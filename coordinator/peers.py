@@ -80,10 +80,14 @@ class Peers:
                 raise PolicyRefusal("the answer is to no question that is asked now")
             circle.answers[answer.subject, index] = data
 
-    def statements(self, key_id: bytes) -> list[bytes]:
-        """The questions, then the answers. :raises PolicyRefusal: no such ceremony."""
+    def statements(self, key_id: bytes, caller: VerifyKey) -> list[bytes]:
+        """The questions, then the answers, for a trustee of the ceremony.
+
+        :raises PolicyRefusal: no such ceremony. :raises InvalidSignature: the caller is another.
+        """
         with self._lock:
-            _, circle = self._circle(key_id)
+            ceremony, circle = self._circle(key_id)
+            ceremony.trustee(caller)
             questions = [data for _, (_, data) in sorted(circle.questions.items())]
             return questions + [data for _, data in sorted(circle.answers.items())]
 

@@ -128,12 +128,24 @@ class Examiner:
         done = self._collect(desk)
         if self._pool is None and time.monotonic() < self._rests_until:
             return done
-        while len(self._running) < self._workers * CHUNKS_PER_WORKER:
+        while self.busy < self._workers * CHUNKS_PER_WORKER:
             indexes = desk.hand_out(_chunk(desk))
             if not indexes:
                 break
             self._submit(desk, indexes)
         return done
+
+    @property
+    def busy(self) -> int:
+        """How many chunks the workers have not finished."""
+        return sum(not future.done() for future in self._running)
+
+    def forget(self, desk: Desk) -> None:
+        """Let go of what is examined, or was, for a round that needs no verdicts any more."""
+        for future in [f for f, (of, _) in self._running.items() if of is desk]:
+            future.cancel()
+            if future.done():
+                del self._running[future]
 
     def close(self) -> None:
         """End the workers; what they had not finished is examined after the next start."""

@@ -8,13 +8,14 @@ section 7.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from coordinator import admission
@@ -79,14 +80,11 @@ class Registry:
 
     def standing(self, key: VerifyKey) -> Standing:
         """Who ``key`` is, as of at most a second ago."""
-        if key == self._key.public:
-            return Standing.OPERATOR
-        known = self._known()
-        if key.raw in known.trustees:
-            return Standing.TRUSTEE
-        if known.members.get(key.raw, 0) > self._clock():
-            return Standing.MEMBER
-        return Standing.NOBODY
+        return self._standing_in(self._known(), key)
+
+    def remembered(self, key: VerifyKey) -> Standing:
+        """Who ``key`` was when the database was last read: never waits, and decides nothing."""
+        return self._standing_in(self._held, key)
 
     def revoked(self, key: VerifyKey) -> bool:
         """Whether ``key`` was a member and may submit no more: revoked, or replaced."""
@@ -223,6 +221,22 @@ class Registry:
                 for row in connection.execute(query)
             ]
 
+    def withdraw(self, what: str) -> list[str]:
+        """Forget unused invitations, by their id or the enterprise's; the ids of those.
+
+        :raises SettingsError: there is none.
+        """
+        c = schema.invitations.c
+        unused = (c.taken_by.is_(None), or_(c.id == what, c.enterprise_id == what))
+        query = delete(schema.invitations).where(*unused).returning(c.id)
+        with translated(), self._engine.begin() as connection:
+            withdrawn = sorted(connection.execute(query).scalars())
+        if not withdrawn:
+            raise SettingsError(
+                f"no unused invitation is {what!r} or for it; see: cefed coordinator member list"
+            )
+        return withdrawn
+
     def enrol(self, data: bytes) -> Answer:
         """What a node's request for enrolment or rotation comes to, now.
 
@@ -303,7 +317,17 @@ class Registry:
                 yield
         finally:
             with self._lock:
-                self._held = None
+                if self._held is not None:
+                    self._held = replace(self._held, loaded=-math.inf)
+
+    def _standing_in(self, known: _Known | None, key: VerifyKey) -> Standing:
+        if key == self._key.public:
+            return Standing.OPERATOR
+        if known is not None and key.raw in known.trustees:
+            return Standing.TRUSTEE
+        if known is not None and known.members.get(key.raw, 0) > self._clock():
+            return Standing.MEMBER
+        return Standing.NOBODY
 
     def _known(self, *, fresh: bool = False) -> _Known:
         # Asked twice a call: what is fresh is read without the lock, being replaced as a whole.

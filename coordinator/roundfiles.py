@@ -6,16 +6,17 @@ import csv
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.errors import SettingsError, StoreError
 from coordinator.registry_rows import MemberRow
 from protocols.ceremony import MAX_BYTES, Ceremony
+from protocols.enrolment import folded
 from protocols.errors import ProtocolError, StorageError
 from protocols.files import read_limited
-from protocols.roster import Member, Roster
+from protocols.roster import Roster
 from protocols.signing import SigningKey, VerifyKey
 from protocols.template import PlanTemplate
 from protocols.terms import Description, read_terms
@@ -52,13 +53,14 @@ class CeremonyFiles:
 def read_members(path: Path) -> Roster:
     """The roster of a CSV file with the columns ``signing_key`` (hex) and, optionally, ``group``.
 
-    A member without a group is a group of its own. Other columns are ignored.
+    A member without a group is a group of its own. Groups are compared here and stay here: the
+    roster is public. Other columns are ignored.
 
-    :raises SettingsError: no such column, or a line without a key.
+    :raises SettingsError: no such column, a line without a key, or a group with two members.
     """
     text = read_file(path, MAX_MEMBERS_FILE).decode("utf-8-sig", "replace")
     reader = csv.DictReader(io.StringIO(text))
-    members = []
+    members: list[tuple[VerifyKey, str]] = []
     try:
         if "signing_key" not in (reader.fieldnames or ()):
             raise SettingsError(f"{path}: the first line must name a column signing_key")
@@ -69,20 +71,38 @@ def read_members(path: Path) -> Roster:
                 raise SettingsError(
                     f"{path}, line {reader.line_num}: signing_key needs 64 hexadecimal digits"
                 ) from error
-            members.append(Member(key, (line.get("group") or "").strip() or key.fingerprint))
+            members.append((key, (line.get("group") or "").strip() or key.fingerprint))
     except csv.Error as error:
         raise SettingsError(f"{path}, line {reader.line_num}: not CSV: {error}") from error
-    return Roster.of(members)
+    return _roster(members)
 
 
 def cohort_roster(rows: Sequence[MemberRow], cohort: str) -> Roster:
-    """The roster of the enrolled members of a cohort. :raises SettingsError: there are none."""
-    members = [Member(row.key, row.group) for row in rows if row.cohort == cohort]
+    """The roster of the enrolled members of a cohort.
+
+    :raises SettingsError: there are none, or two of one corporate group.
+    """
+    members = [(row.key, row.group) for row in rows if row.cohort == cohort]
     if not members:
         raise SettingsError(
             f"no enrolled member belongs to cohort {cohort!r}; see: cefed coordinator member list"
         )
-    return Roster.of(members)
+    return _roster(members)
+
+
+def _roster(members: Iterable[tuple[VerifyKey, str]]) -> Roster:
+    """The public roster of these keys, of which no two may belong to one group."""
+    groups: set[str] = set()
+    keys: list[VerifyKey] = []
+    for key, group in members:
+        if folded(group) in groups:
+            raise SettingsError(
+                f"corporate group {group!r} has two members; a group takes part as one "
+                "enterprise, through one node that adds up its plants"
+            )
+        groups.add(folded(group))
+        keys.append(key)
+    return Roster.of_keys(keys)
 
 
 def members_csv(rows: Sequence[MemberRow]) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 
 from coordinator.states import COLLECTING, FINAL, Event, State, follow
 from protocols import certificate, closing, notices, opening, release
@@ -81,6 +82,25 @@ class Round:
         """Whether every member has contributed."""
         return len(self.versions) == self.terms.plan.participants
 
+    @property
+    def confidential(self) -> bool:
+        """Whether contributions are shown to nobody: until the close, and for ever without one."""
+        return self.state in COLLECTING or (self.state is State.CANCELLED and self.proposal is None)
+
+    @cached_property
+    def largest(self) -> Mapping[str, int]:
+        """The most bytes of a trustee's statement in this round, by its kind."""
+        plan = self.terms.plan
+        return dict.fromkeys(TRUSTEE_KINDS, MAX_SMALL) | {
+            "closing": closing.max_vote_bytes(plan),
+            "certificate": certificate.max_bytes(plan),
+            "sums": self._largest_shares,
+        }
+
+    @cached_property
+    def _largest_shares(self) -> int:
+        return opening.max_bytes(self.terms.layout, self.terms.ceremony.key.public)
+
     def check_time(self, member: VerifyKey, now: int) -> None:
         """Refuse a contribution outside the time for it, which :meth:`check_contribution` follows.
 
@@ -93,10 +113,13 @@ class Round:
             raise PlanExpired(f"the deadline of round {self.round_id} has passed")
 
     def check_contribution(self, member: VerifyKey, version: int, last: int | None = None) -> None:
-        """Refuse a contribution that is no member's next version.
+        """Refuse a contribution whose version is not above the member's last one.
+
+        Versions may leave numbers out: one that its node made may never have arrived here, or have
+        been forgotten with what a backup lacked. How high they go is checked with its form.
 
         :param last: the member's last version where it is not yet in the log, but about to be.
-        :raises ContributionRefused: superseded, out of order, or after the closing.
+        :raises ContributionRefused: superseded, or after the closing.
         """
         self._check_state(member)
         known = self.versions.get(member.raw, 0) if last is None else last
@@ -104,11 +127,6 @@ class Round:
             raise ContributionRefused(
                 f"version {version} of this contribution was superseded: version {known} is "
                 f"logged, and a correction would be version {known + 1}"
-            )
-        if version > known + 1:
-            raise ContributionRefused(
-                f"version {version} of this contribution does not follow: the last one logged is "
-                f"{known or 'none'}"
             )
 
     def admit(self, statement: Statement) -> None:
@@ -202,7 +220,12 @@ class Round:
         if self.closing is None or self.state in FINAL:
             raise PolicyRefusal(f"round {self.round_id} is {self.state}: no shares pass")
         opening.check_sealed(
-            envelope, self.terms.plan, phase, trustees[sender - 1], trustees[recipient - 1]
+            envelope,
+            self.terms.plan,
+            phase,
+            trustees[sender - 1],
+            trustees[recipient - 1],
+            most=self._largest_shares,
         )
 
     def certificate_withholds(self) -> bool:
@@ -246,8 +269,14 @@ class Round:
             notices.read_refusal(statement, plan)
         elif statement.kind == "closing":
             vote = decode(pb.ClosingVote, statement.payload)
-            if ClosingStatement.from_bytes(vote.statement).plan_hash != plan.hash:
+            voted = ClosingStatement.from_bytes(vote.statement)
+            if voted.plan_hash != plan.hash:
                 raise PlanError("the closing statement belongs to another plan")
+            if len(voted.included) > plan.participants:
+                raise PolicyRefusal(
+                    f"the closing statement counts {len(voted.included)} contributions of "
+                    f"{plan.participants} members"
+                )
         elif statement.kind == "certificate":
             certified = certificate.BandCertificate.from_bytes(statement.payload)
             if self.closing is None:

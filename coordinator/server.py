@@ -11,20 +11,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
 
 import grpc
-from grpc_health.v1 import (  # type: ignore[import-untyped]
-    health,
-    health_pb2,
-    health_pb2_grpc,
-)
 
-from coordinator import service
+from coordinator import health, service
 from coordinator.board import Board, wall_clock
 from coordinator.errors import SettingsError
 from coordinator.guard import Guard
+from coordinator.lanes import Lanes
 from coordinator.limits import Meter
 from coordinator.registry import Registry
 from coordinator.registry_rows import Standing
@@ -34,10 +28,8 @@ from coordinator.telemetry import Telemetry
 LOG = logging.getLogger("cefed.coordinator")
 
 BOARD, ADMISSION = "cefed.v1.Board", "cefed.v1.Admission"
-OPEN_THREADS = 4
-"""For callers that show no pass: enrolment and health."""
-
 CLERK_SECONDS = 0.2
+WATCH_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 
 _OPTIONS = (
@@ -64,68 +56,53 @@ class Server:
         board: Board,
         guard: Guard,
         server: grpc.Server,
-        health_service: health.HealthServicer,
+        answers: health.Health,
         address: str,
     ) -> None:
         self.address = address
         self._board = board
         self._guard = guard
         self._server = server
-        self._health = health_service
+        self._health = answers
         self._stop = threading.Event()
         self._clerk = threading.Thread(target=self._work, name="clerk", daemon=True)
+        self._watch = threading.Thread(target=self._look, name="watch", daemon=True)
 
     def run(self) -> None:
         """Answer calls and move rounds on, in the background."""
         self._server.start()
         self._clerk.start()
-        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self._watch.start()
+        self._health.set(serving=True)
         LOG.info("listening on %s", self.address)
 
     def stop(self) -> None:
         """Finish the calls under way, then end. What was acknowledged is on the disk already."""
-        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._health.set(serving=False)
         self._stop.set()
         self._board.changed.set()
         self._server.stop(GRACE_SECONDS).wait()
         self._clerk.join()
+        self._watch.join()
         LOG.info("stopped")
 
     def alive(self) -> bool:
-        """Whether clerk and writer still work."""
-        working = self._clerk.is_alive() and self._board.alive()
-        return working and not self._stop.is_set()
+        """Whether clerk, watch and writer still work."""
+        threads = self._clerk.is_alive() and self._watch.is_alive()
+        return threads and self._board.alive() and not self._stop.is_set()
 
-    def _set_health(self, status: int) -> None:
-        for name in ("", BOARD, ADMISSION):
-            self._health.set(name, status)
+    def _look(self) -> None:
+        while not self._stop.wait(WATCH_SECONDS):
+            self._guard.patience.end_overdue()
 
     def _work(self) -> None:
         while not self._stop.is_set():
             self._board.changed.wait(CLERK_SECONDS)
             self._board.changed.clear()
             try:
-                self._guard.end_silent_calls()
                 self._board.advance()
             except Exception:  # the clerk must outlive whatever one round does to it
                 LOG.exception("the clerk stumbled")
-
-
-class HealthService(health.HealthServicer):  # type: ignore[misc]  # the base class is untyped
-    """The standard health service; asking is enough, watching would hold a call for ever."""
-
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        super().__init__(experimental_non_blocking=False, experimental_thread_pool=pool)
-
-    def Watch(
-        self,
-        request: health_pb2.HealthCheckRequest,
-        context: grpc.ServicerContext,
-        send_response_callback: Callable[..., object] | None = None,
-    ) -> NoReturn:
-        """Not offered."""
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "call Check instead")
-        raise AssertionError("abort raises")
 
 
 def start(
@@ -150,18 +127,19 @@ def start(
         Standing.NOBODY: Meter(settings.open_rates.allowance()),
     }
     guard = Guard(registry, board.key.public, meters, telemetry, clock)
-    desk = service.Desk(board, registry, clock)
-    pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="board")
-    open_pool = ThreadPoolExecutor(OPEN_THREADS, thread_name_prefix="open")
-    server = grpc.server(pool, options=_OPTIONS, maximum_concurrent_rpcs=settings.max_calls)
+    answers = health.Health((BOARD, ADMISSION))
+    desk = service.Desk(board, registry, answers, clock)
+    registry.standing(board.key.public)  # from here on it remembers who is known
+    lanes = Lanes.of(settings)
+    # Every lane has its own limit, so that none can take the calls of another.
+    server = grpc.server(lanes.turned_away, options=_OPTIONS)
     server.add_generic_rpc_handlers(
         (
-            service.handler(BOARD, service.BOARD, desk, guard, pool),
-            service.handler(ADMISSION, service.ADMISSION, desk, guard, open_pool),
+            service.Handler(BOARD, service.BOARD, desk, guard, lanes),
+            service.Handler(ADMISSION, service.ADMISSION, desk, guard, lanes, lanes.open),
+            service.Handler(health.SERVICE, service.HEALTH, desk, guard, lanes, lanes.health),
         )
     )
-    answers = HealthService(open_pool)
-    health_pb2_grpc.add_HealthServicer_to_server(answers, server)
     try:
         if credentials is None:
             LOG.warning(

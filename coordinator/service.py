@@ -15,7 +15,11 @@ import grpc
 from google.protobuf.message import Message
 
 from coordinator.board import Board
-from coordinator.guard import Call, Guard
+from coordinator.guard import Call, Guard, Refused
+from coordinator.health import CheckRequest, Health
+from coordinator.lanes import Lane, Lanes
+from coordinator.limits import LimitExceeded
+from coordinator.patience import LARGE_SECONDS, OPEN_SECONDS, SMALL_SECONDS, SUBMIT_SECONDS
 from coordinator.registry import Registry
 from coordinator.registry_rows import Standing
 from protocols.errors import InvalidSignature
@@ -45,6 +49,7 @@ class Desk:
 
     board: Board
     registry: Registry
+    health: Health
     clock: Callable[[], int]
 
 
@@ -55,6 +60,7 @@ class Method:
     :ivar allowed: the standings that may make it; empty if no pass is asked for.
     :ivar most: bytes of its message.
     :ivar answer: makes the reply, or the replies of a stream.
+    :ivar patience: seconds within which its message has to come.
     """
 
     request: type[Message]
@@ -62,6 +68,7 @@ class Method:
     most: int
     answer: Callable[[Desk, Call, Any], Any]
     streams: bool = False
+    patience: float = SMALL_SECONDS
 
 
 def list_rounds(desk: Desk, call: Call, request: pb.ListRoundsRequest) -> pb.ListRoundsReply:
@@ -130,7 +137,9 @@ def fetch_sealed(desk: Desk, call: Call, request: pb.FetchSealedRequest) -> Iter
 
 
 def members(desk: Desk, call: Call, request: pb.MembersRequest) -> pb.MembersReply:
-    """Who is behind a round's roster: for trustees, who countersign it."""
+    """Who is behind a round's roster: for its own trustees, who countersign it."""
+    if call.caller.standing is Standing.TRUSTEE:
+        desk.board.trustee_index(request.round_id, call.key)
     keys = [member.key for member in desk.board.terms(request.round_id).roster.members]
     return pb.MembersReply(
         certificates=desk.registry.certificates(keys),
@@ -145,8 +154,8 @@ def post_peer(desk: Desk, call: Call, request: pb.PostPeerRequest) -> pb.PostPee
 
 
 def read_peers(desk: Desk, call: Call, request: pb.ReadPeersRequest) -> pb.ReadPeersReply:
-    """Questions and answers of the trustees of a ceremony."""
-    return pb.ReadPeersReply(statements=list(desk.board.peers(request.key_id)))
+    """Questions and answers of the trustees of a ceremony, of whom the caller is one."""
+    return pb.ReadPeersReply(statements=list(desk.board.peers(request.key_id, call.key)))
 
 
 def create_round(desk: Desk, call: Call, request: pb.CreateRoundRequest) -> pb.CreateRoundReply:
@@ -173,44 +182,97 @@ def enrol(desk: Desk, call: Call, request: pb.EnrolRequest) -> pb.EnrolReply:
     return pb.EnrolReply(state=answer.state, certificate=answer.certificate, reason=answer.reason)
 
 
+def check_health(desk: Desk, call: Call, request: CheckRequest) -> Message:
+    """Whether this process serves; anybody may ask."""
+    answer: Message | None = desk.health.check(request.service)
+    if answer is None:
+        raise Refused(grpc.StatusCode.NOT_FOUND, "there is no such service here", "")
+    return answer
+
+
 BOARD: Mapping[str, Method] = {
     "ListRounds": Method(pb.ListRoundsRequest, _EVERYBODY, MAX_SMALL, list_rounds),
     "Describe": Method(pb.DescribeRequest, _EVERYBODY, MAX_SMALL, describe),
-    "Submit": Method(pb.SubmitRequest, _MEMBERS, MAX_MESSAGE_BYTES, submit),
-    "Post": Method(pb.PostRequest, _TRUSTEES, MAX_MESSAGE_BYTES, post),
+    "Submit": Method(
+        pb.SubmitRequest, _MEMBERS, MAX_MESSAGE_BYTES, submit, patience=SUBMIT_SECONDS
+    ),
+    "Post": Method(pb.PostRequest, _TRUSTEES, MAX_MESSAGE_BYTES, post, patience=LARGE_SECONDS),
     "Read": Method(pb.ReadRequest, _EVERYBODY, MAX_SMALL, read, streams=True),
-    "SendSealed": Method(pb.SendSealedRequest, _TRUSTEES, MAX_MESSAGE_BYTES, send_sealed),
+    "SendSealed": Method(
+        pb.SendSealedRequest, _TRUSTEES, MAX_MESSAGE_BYTES, send_sealed, patience=LARGE_SECONDS
+    ),
     "FetchSealed": Method(pb.FetchSealedRequest, _TRUSTEES, MAX_SMALL, fetch_sealed, streams=True),
     "Members": Method(pb.MembersRequest, _WATCHERS, MAX_SMALL, members),
-    "PostPeer": Method(pb.PostPeerRequest, _TRUSTEES, 1 << 22, post_peer),
+    "PostPeer": Method(pb.PostPeerRequest, _TRUSTEES, 1 << 22, post_peer, patience=LARGE_SECONDS),
     "ReadPeers": Method(pb.ReadPeersRequest, _TRUSTEES, MAX_SMALL, read_peers),
-    "CreateRound": Method(pb.CreateRoundRequest, _OPERATOR, MAX_MESSAGE_BYTES, create_round),
+    "CreateRound": Method(
+        pb.CreateRoundRequest, _OPERATOR, MAX_MESSAGE_BYTES, create_round, patience=LARGE_SECONDS
+    ),
     "Announce": Method(pb.AnnounceRequest, _OPERATOR, 2 * MAX_SMALL, announce),
 }
 ADMISSION: Mapping[str, Method] = {
-    "Enrol": Method(pb.EnrolRequest, _ANYBODY, 2 * MAX_SMALL, enrol),
+    "Enrol": Method(pb.EnrolRequest, _ANYBODY, 2 * MAX_SMALL, enrol, patience=OPEN_SECONDS),
+}
+HEALTH: Mapping[str, Method] = {
+    "Check": Method(CheckRequest, _ANYBODY, MAX_SMALL, check_health, patience=OPEN_SECONDS),
 }
 
 
-def handler(
-    name: str, methods: Mapping[str, Method], desk: Desk, guard: Guard, pool: object
-) -> grpc.GenericRpcHandler:
+class Handler(grpc.GenericRpcHandler):
     """The gRPC service ``name`` over ``methods``.
 
-    :param pool: a ThreadPoolExecutor of its own, so that callers without a pass cannot take the
-        threads of those with one.
+    :param own: the lane of all its calls; None to go by the caller's standing.
     """
-    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-    for method_name, method in methods.items():
-        behaviour = _behaviour(f"{name}/{method_name}", method, desk, guard)
-        behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]
-        make = (
-            grpc.stream_stream_rpc_method_handler
-            if method.streams
-            else grpc.stream_unary_rpc_method_handler
-        )
-        handlers[method_name] = make(behaviour)
-    return grpc.method_handlers_generic_handler(name, handlers)
+
+    def __init__(
+        self,
+        name: str,
+        methods: Mapping[str, Method],
+        desk: Desk,
+        guard: Guard,
+        lanes: Lanes,
+        own: Lane | None = None,
+    ) -> None:
+        self._guard = guard
+        self._lanes = lanes
+        self._own = own
+        self._methods = {f"/{name}/{key}": method for key, method in methods.items()}
+        every = (lanes.members, lanes.trustees, lanes.open) if own is None else (own,)
+        self._handlers = {
+            (path, lane): _in_lane(_behaviour(path[1:], method, desk, guard), method, lane)
+            for path, method in self._methods.items()
+            for lane in every
+        }
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """What answers a call. Run by gRPC's one serving thread, so that nothing here may wait."""
+        method = self._methods.get(details.method)
+        if method is None:
+            return None
+        try:
+            metadata = details.invocation_metadata or ()
+            standing = self._guard.remembered(method.allowed, metadata)
+            lane = self._own or self._lanes.of_standing(standing)
+            lane.check()
+        except (Refused, LimitExceeded) as error:
+            return self._turned_away(details.method[1:], error)
+        return self._handlers[details.method, lane]
+
+    def _turned_away(self, name: str, error: Exception) -> grpc.RpcMethodHandler[Any, Any]:
+        def refuse(_: Iterator[bytes], context: grpc.ServicerContext) -> None:
+            self._guard.turn_away(name, error, context)
+
+        refuse.experimental_thread_pool = self._lanes.turned_away  # type: ignore[attr-defined]
+        return grpc.stream_unary_rpc_method_handler(refuse)
+
+
+def _in_lane(
+    behaviour: Callable[..., Any], method: Method, lane: Lane
+) -> grpc.RpcMethodHandler[Any, Any]:
+    behaviour.experimental_thread_pool = lane  # type: ignore[attr-defined]
+    if method.streams:
+        return grpc.stream_stream_rpc_method_handler(behaviour)
+    return grpc.stream_unary_rpc_method_handler(behaviour)
 
 
 def _behaviour(
@@ -218,16 +280,18 @@ def _behaviour(
 ) -> Callable[[Iterator[bytes], grpc.ServicerContext], Any]:
     def one(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         with guard.call(name, method.allowed, context) as call:
-            request = call.read(messages, method.request, method.most)
+            request = call.read(messages, method.request, method.most, method.patience)
             return call.write(method.answer(desk, call, request))
         raise AssertionError("the call was ended")
 
     def many(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         with guard.call(name, method.allowed, context) as call:
-            request = call.read(messages, method.request, method.most)
+            request = call.read(messages, method.request, method.most, method.patience)
             replies: Iterable[Message] = method.answer(desk, call, request)
             for reply in replies:
-                yield call.write(reply)
+                data = call.write(reply)
+                with call.handing_over():
+                    yield data
 
     return many if method.streams else one
 

@@ -34,7 +34,7 @@ class Rates(BaseModel):
     calls_burst: Rate = 200
     megabytes_per_second: Rate = 4
     megabytes_burst: Rate = 256
-    active: Count = 8
+    active: Count = 2
 
     def allowance(self) -> Allowance:
         """As :class:`coordinator.limits.Meter` takes it."""
@@ -54,7 +54,7 @@ class TrusteeRates(Rates):
     calls_burst: Rate = 10_000
     megabytes_per_second: Rate = 500
     megabytes_burst: Rate = 4000
-    active: Count = 32
+    active: Count = 4
 
 
 class OpenRates(Rates):
@@ -64,7 +64,7 @@ class OpenRates(Rates):
     calls_burst: Rate = 60
     megabytes_per_second: Rate = 0.1
     megabytes_burst: Rate = 4
-    active: Count = 4
+    active: Count = 2
 
 
 class CoordinatorSettings(BaseModel):
@@ -73,6 +73,8 @@ class CoordinatorSettings(BaseModel):
     ``listen`` and ``probes_listen``: HOST:PORT, port 0 for any; probes on loopback, empty for none.
     ``address``: HOST:PORT under which members and trustees reach it, for invitations.
     ``database``: an SQLAlchemy URL without a password; empty for SQLite in the folder.
+    ``threads`` answer members, ``trustee_threads`` trustees and the operator; ``max_calls``: how
+    many calls of either may run or wait, more are refused at once.
     ``workers``: processes that check proofs, 0 for none beside the serving one.
     ``threshold`` and ``quorum``: of the trustees, as invitations name them for nodes to pin.
     """
@@ -88,6 +90,7 @@ class CoordinatorSettings(BaseModel):
     tls_key: Path | None = None
     tls_authority: Path | None = None
     threads: Annotated[int, Field(ge=2, le=256)] = 32
+    trustee_threads: Annotated[int, Field(ge=2, le=256)] = 16
     max_calls: Annotated[int, Field(ge=4, le=65_536)] = 512
     workers: Annotated[int, Field(ge=0, le=256)] = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 1) - 1)

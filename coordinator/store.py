@@ -97,6 +97,7 @@ class Store:
         self.url = url
         self._engine = database.open_engine(url)
         self._transactions = Transactions(self._engine)
+        self._insert_entry = database.Prepared.insert(schema.entries, self._engine)
         database.check_current(self._engine)
 
     @classmethod
@@ -188,7 +189,9 @@ class Store:
         """Store ``entries`` durably before returning: all of them, or none."""
         rows = [_entry_row(new) for new in entries]
         with self._transactions.write() as connection:
-            connection.execute(insert(schema.entries), rows)
+            # Straight to the driver: preparing bound values again for every row would take a
+            # fifth of the time that acceptance has.
+            connection.exec_driver_sql(self._insert_entry.text, self._insert_entry.rows(rows))
 
     def set_state(self, round_id: str, state: str) -> None:
         """Note a round's state for people; the truth is in its entries."""

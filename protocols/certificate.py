@@ -24,6 +24,10 @@ from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
 
 KIND = "certificate"
+CERTIFICATE_BYTES = 1024
+BAND_BYTES = 32
+REASON_BYTES = 1024
+"""Room for a name, and for why a measure is withheld: at most two sentences of the policy."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,13 @@ def tally(votes: Iterable[bytes], plan: Plan, ceremony: Ceremony) -> BandCertifi
     certificate = BandCertificate.from_bytes(payload)
     check_form(certificate, plan)
     return certificate
+
+
+def max_bytes(plan: Plan) -> int:
+    """The largest signed certificate that is looked at: all bands there can be, and all reasons."""
+    bands = sum(indicator.bins for indicator in plan.ranked_indicators)
+    named = len(plan.ranked_indicators) + len(plan.measures)
+    return CERTIFICATE_BYTES + bands * BAND_BYTES + named * REASON_BYTES
 
 
 def check_form(certificate: BandCertificate, plan: Plan) -> None:

@@ -27,6 +27,10 @@ from protocols.signing import SigningKey, VerifyKey, statement_hash
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
 
+HASH_FIELD_BYTES = 34
+VOTE_BYTES = 1024
+"""Room for everything in a signed closing vote but the hashes of the contributions."""
+
 
 @dataclass(frozen=True)
 class ClosingStatement:
@@ -231,6 +235,11 @@ def check_cohort_size(plan: Plan, members: int) -> str | None:
     """
     needed = plan.policy.minimum_cohort
     return None if members >= needed else f"fewer than {needed} enterprises took part"
+
+
+def max_vote_bytes(plan: Plan) -> int:
+    """The largest closing vote of a trustee that is looked at: every member's hash, and room."""
+    return plan.participants * HASH_FIELD_BYTES + VOTE_BYTES
 
 
 def vote(statement: ClosingStatement, ledger_head: bytes, trustee: SigningKey) -> bytes:

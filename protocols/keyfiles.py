@@ -24,22 +24,43 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from protocols.errors import StorageError
+from protocols.files import name_beside, remove_if_there, sync_folder
 from protocols.sealing import SealingKey
 from protocols.signing import SigningKey
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Create ``path`` with mode 0600. :raises StorageError: if it exists or cannot be written."""
+    """Create ``path`` with mode 0600, as a whole or not at all.
+
+    Of two commands that make it at the same moment, one fails.
+
+    :raises StorageError: if it exists or cannot be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise _exists(path)
+    partial = name_beside(path)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except FileExistsError:
-        raise StorageError(f"{path} exists already; move it away before making a new key") from None
+        if os.name == "posix":
+            os.link(partial, path)  # unlike a renaming, this replaces nothing
+            partial.unlink()
+        else:
+            os.rename(partial, path)  # replaces nothing either on Windows, where links may lack
+        sync_folder(path.parent)
+    except FileExistsError as error:
+        raise _exists(path) from error
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        remove_if_there(partial)
+
+
+def _exists(path: Path) -> StorageError:
+    return StorageError(f"{path} exists already; move it away before making a new key")
 
 
 def read_private(path: Path) -> bytes:

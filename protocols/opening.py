@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from protocols.aggregate import Aggregates
 from protocols.ceremony import Ceremony, Trustee
 from protocols.errors import InvalidShare, InvalidSignature, PolicyRefusal
+from protocols.layout import Layout
+from protocols.paillier import PublicKey
 from protocols.plan import Plan
 from protocols.sealing import SealingKey, seal
 from protocols.signing import SigningKey, open_signed
@@ -24,11 +26,17 @@ from protocols.threshold import (
     make_share,
 )
 from protocols.wire import messages_pb2 as pb
-from protocols.wire.codec import decode, decode_uint, encode, encode_uint
+from protocols.wire.codec import MAX_LARGE, decode, decode_uint, encode, encode_uint
 
 COUNTS, CLASSES, SUMS = "counts", "classes", "sums"
 SEALED = "sealed"
 """Kind of the signature around a sealed envelope; never in a transcript."""
+
+SHARE_BYTES = 256
+"""Room in a share for everything but its two numbers modulo n and its label."""
+
+ENVELOPE_BYTES = 1024
+"""Room for everything around the shares: two signatures, a seal, a step."""
 
 ShareSet = Mapping[str, DecryptionShare]
 """One trustee's shares by opening label."""
@@ -119,17 +127,36 @@ def seal_shares(
     return key.sign(SEALED, encode(message))
 
 
-def check_sealed(data: bytes, plan: Plan, phase: str, sender: Trustee, recipient: Trustee) -> bytes:
+def max_bytes(layout: Layout, key: PublicKey) -> int:
+    """The largest signed share set of any phase, in clear or sealed, that is looked at.
+
+    There are at most as many aggregates as a contribution has ciphertexts: ranges of bins are
+    disjoint.
+    """
+    share = 2 * key.modulus_bytes + max(map(len, layout.labels)) + SHARE_BYTES
+    return len(layout.labels) * share + ENVELOPE_BYTES
+
+
+def check_sealed(
+    data: bytes,
+    plan: Plan,
+    phase: str,
+    sender: Trustee,
+    recipient: Trustee,
+    *,
+    most: int = MAX_LARGE,
+) -> bytes:
     """The envelope in ``data``, which its sender signed for exactly this step.
 
     Run by the board before it keeps an envelope and by the recipient before it opens one. Since the
     signature covers the step, an envelope cannot be passed on as that of another.
 
-    :raises MalformedMessage: not the signed message.
+    :param most: bytes that are looked at: :func:`max_bytes`.
+    :raises MalformedMessage: larger, or not the signed message.
     :raises InvalidSignature: not signed by ``sender``.
     :raises PolicyRefusal: signed for another plan, phase, sender or recipient.
     """
-    statement = open_signed(data, SEALED)
+    statement = open_signed(data, SEALED, most)
     if statement.signer != sender.signing_key:
         raise InvalidSignature(f"an envelope in the name of {sender.name} is not signed by it")
     message = decode(pb.SealedShares, statement.payload)
@@ -140,13 +167,21 @@ def check_sealed(data: bytes, plan: Plan, phase: str, sender: Trustee, recipient
 
 
 def unseal_shares(
-    data: bytes, plan: Plan, phase: str, sender: Trustee, recipient: Trustee, key: SealingKey
+    data: bytes,
+    plan: Plan,
+    phase: str,
+    sender: Trustee,
+    recipient: Trustee,
+    key: SealingKey,
+    *,
+    most: int = MAX_LARGE,
 ) -> bytes:
     """Inverse of :func:`seal_shares` at the recipient.
 
+    :param most: bytes that are looked at: :func:`max_bytes`.
     :raises ProtocolError: as :func:`check_sealed`, or the envelope does not open.
     """
-    envelope = check_sealed(data, plan, phase, sender, recipient)
+    envelope = check_sealed(data, plan, phase, sender, recipient, most=most)
     return key.open(envelope, _context(plan, phase, sender, recipient))
 
 

@@ -43,8 +43,14 @@ class Release:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The document as an object, for reports and positions."""
-        loaded = json.loads(self.document_bytes)
+        """The document as an object, for reports and positions.
+
+        :raises OpeningInconsistent: bytes that are no JSON object, signed or not.
+        """
+        try:
+            loaded = json.loads(self.document_bytes)
+        except (ValueError, RecursionError) as error:
+            raise OpeningInconsistent("the release's document is not JSON") from error
         if not isinstance(loaded, dict):
             raise OpeningInconsistent("the release's document is not an object")
         return loaded

@@ -2,7 +2,9 @@
 
 The roster's hash is in the plan, so a coordinator cannot swap it after the plan was signed. A
 corporate group is one member: were it several, a band of affiliates and one outsider would show the
-outsider to the group. SPEC.md section 4.
+outsider to the group. Trustees see to that by the members' certificates
+(:mod:`protocols.enrolment.members`); a roster is public, so no group's name stands in it. SPEC.md
+section 4.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ MAX_GROUP_LENGTH = 100
 
 @dataclass(frozen=True)
 class Member:
-    """One enterprise: its key and the corporate group it belongs to."""
+    """One enterprise: its key, and an opaque tag that no other member has.
+
+    Coordinators write the key's fingerprint there (:meth:`Roster.of_keys`).
+    """
 
     key: VerifyKey
     group: str
@@ -44,8 +49,16 @@ class Roster:
         return roster
 
     @classmethod
+    def of_keys(cls, keys: Iterable[VerifyKey]) -> Roster:
+        """The roster of these members, which says nothing of them but their keys.
+
+        :raises MalformedMessage: for a repeated key.
+        """
+        return cls.of(Member(key, key.fingerprint) for key in keys)
+
+    @classmethod
     def from_bytes(cls, data: bytes) -> Roster:
-        """Decode; :class:`MalformedMessage` if out of order, repeated or with an unusable group."""
+        """Decode; :class:`MalformedMessage` if out of order, repeated or with an unusable tag."""
         message = decode(pb.Roster, data)
         roster = cls(tuple(Member(VerifyKey(m.signing_key), m.group) for m in message.members))
         roster._check()
@@ -85,8 +98,8 @@ class Roster:
         repeated = next((group for group, count in counts.items() if count > 1), None)
         if repeated is not None:
             raise MalformedMessage(
-                f"roster: corporate group {repeated!r} has two members; a group takes part as one "
+                f"roster: two members have the group tag {repeated!r}; a group takes part as one "
                 "enterprise, through one node that adds up its plants"
             )
         if any(not 0 < len(member.group) <= MAX_GROUP_LENGTH for member in self.members):
-            raise MalformedMessage("roster: every member needs a group name of 1 to 100 characters")
+            raise MalformedMessage("roster: every member needs a group tag of 1 to 100 characters")

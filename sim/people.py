@@ -22,8 +22,9 @@ from enterprise_node.private.intake import OwnMeasures, meaning_reasons, of_row,
 from enterprise_node.private.policy import ANY, Approver, NodePolicy, TrusteeRules
 from enterprise_node.private.settings import Settings
 from enterprise_node.private.store import NodeStore
+from protocols.enrolment import folded
 from protocols.plan import Plan
-from protocols.roster import MAX_GROUP_LENGTH, Member, Roster
+from protocols.roster import MAX_GROUP_LENGTH, Roster
 from protocols.signing import VerifyKey
 from sim.errors import OptionError
 
@@ -48,7 +49,7 @@ class Person:
 
     @property
     def group(self) -> str:
-        """The corporate group as rosters and certificates name it."""
+        """The corporate group as certificates name it."""
         return self.own.group[:MAX_GROUP_LENGTH].strip()
 
 
@@ -116,7 +117,7 @@ def exclude_by_group(people: Iterable[Person]) -> None:
         if person.excluded is not None:
             continue
         group = person.group
-        head = heads.setdefault(group, person.own.enterprise)
+        head = heads.setdefault(folded(group), person.own.enterprise)
         if head != person.own.enterprise:
             person.excluded = (
                 f"belongs to corporate group {group!r}, which takes part as one enterprise and "
@@ -164,10 +165,8 @@ def settle_in(
 
 
 def roster_of(people: Iterable[Person]) -> Roster:
-    """The roster of a cohort: the members' keys, and the groups they count as."""
-    return Roster.of(
-        Member(person.key, person.group) for person in people if person.key is not None
-    )
+    """The roster of a cohort."""
+    return Roster.of_keys(person.key for person in people if person.key is not None)
 
 
 def measures_file(person: Person) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from protocols.ceremony import Ceremony
@@ -16,13 +17,15 @@ class TrusteeLimits(Limits):
 
     ``refused_cohorts``: cohorts it takes no part in, its own sector among them.
     ``approve_by_hand``: a person looks at every roster before the trustee countersigns it.
-    ``known_enterprises``: registered ids of the only enterprises it accepts on a roster; None
-    accepts everybody whom the coordinator enrolled. It is the control against invented members.
+    ``known_enterprises``: registered ids of the only enterprises it accepts on a roster, each with
+    the fingerprints of its keys as the enterprise itself told them; None accepts everybody whom the
+    coordinator enrolled. An id without fingerprints accepts the first key that the coordinator
+    shows for it, so only fingerprints are a control against invented members.
     """
 
     refused_cohorts: tuple[str, ...] = ()
     approve_by_hand: bool = field(default=False, kw_only=True)
-    known_enterprises: frozenset[str] | None = field(default=None, kw_only=True)
+    known_enterprises: Mapping[str, frozenset[str]] | None = field(default=None, kw_only=True)
 
 
 def read_own_terms(

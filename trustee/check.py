@@ -82,7 +82,9 @@ def _permissions(folder: Path) -> str:
 def _limits(folder: Path) -> str:
     limits = load_limits(folder)
     known = limits.known_enterprises
-    members = "anybody enrolled" if known is None else f"{len(known)} known enterprises"
+    members = "anybody enrolled"
+    if known is not None:
+        members = f"{len(known)} known enterprises ({sum(map(bool, known.values()))} by their keys)"
     hand = "by hand" if limits.approve_by_hand else "automatically"
     return (
         f"k at least {limits.minimum_cohort}, p at least {limits.dominance_percent}, rosters of "

@@ -35,13 +35,19 @@ def show(directory: Folder, round_id: Round, as_json: AsJson = False) -> None:
 
     Example: cefed trustee roster show trustees/a cement-2026
     """
-    seen = Rosters(directory).find(round_id)
+    rosters = Rosters(directory)
+    seen = rosters.find(round_id)
+    changed = {m.fingerprint: keys for m, keys in rosters.changes(seen).items()}
+    notes = {key: f"  ANOTHER KEY; before: {' '.join(keys)}" for key, keys in changed.items()}
     lines = [
         f"round {seen.round_id}, cohort {seen.cohort}, period {seen.period}: "
         f"{len(seen.members)} members, {_approval(seen)}",
-        *(f"  {m.fingerprint}  {m.enterprise_id}  ({m.group})" for m in seen.members),
+        *(
+            f"  {m.fingerprint}  {m.enterprise_id}  ({m.group}){notes.get(m.fingerprint, '')}"
+            for m in seen.members
+        ),
     ]
-    tell(asdict(seen), "\n".join(lines), as_json)
+    tell(asdict(seen) | {"changed": changed}, "\n".join(lines), as_json)
 
 
 @roster_app.command()
@@ -52,6 +58,8 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a round's roster; the service then countersigns it at its next look.
+
+    Compare the key of whoever is marked as having another one with the enterprise itself first.
 
     Example: cefed trustee roster approve trustees/a cement-2026
     """

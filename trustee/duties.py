@@ -30,8 +30,9 @@ from protocols.terms import Terms
 from protocols.transcript import Entry
 from trustee.errors import LedgerError
 from trustee.exchange import Exchange, Holder, Send
-from trustee.ledger import OLDER, Ledger
+from trustee.ledger import OLDER, Item, Ledger
 from trustee.record import Record
+from trustee.rosters import SeenRoster
 from trustee.votes import read_closing_vote
 
 LOG = logging.getLogger("cefed.trustee")
@@ -54,11 +55,12 @@ Action = Post | Send
 class Duties:
     """One trustee in one round.
 
+    :param seen: the enterprises behind the round's roster, which this trustee approved.
     :raises ProtocolError: from :meth:`read` and :meth:`step`, when the trustee refuses to go on;
         the caller logs it and leaves the round.
     """
 
-    def __init__(self, terms: Terms, holder: Holder, ledger: Ledger) -> None:
+    def __init__(self, terms: Terms, holder: Holder, ledger: Ledger, seen: SeenRoster) -> None:
         self.finished = False
         """Nothing is left to do: its endorsement is in the log, or the round was cancelled."""
         self._terms = terms
@@ -69,7 +71,12 @@ class Duties:
         self._done: set[str] = set()
         self._statement: ClosingStatement | None = None
         self._aggregates: Aggregates | None = None
-        self._members: list[bytes] = []
+        # Seen rosters are in the order of the roster that the plan names.
+        self._items = {
+            member.key.raw: Item.of(member.key.raw, behind.enterprise_id, behind.group)
+            for member, behind in zip(terms.roster.members, seen.members, strict=True)
+        }
+        self._members: list[Item] = []
         self._too_small: str | None = None
         self._closed = False
         self._exchanges: dict[str, Exchange] = {}
@@ -152,7 +159,7 @@ class Duties:
     def _note_vote(self, entry: Entry) -> None:
         trustee, seen = read_closing_vote(entry.payload, self._terms.ceremony)
         if trustee.index != self._holder.me.index:
-            self._ledger.note_seen(trustee.signing_key.raw, seen)
+            self._ledger.note_seen(trustee.signing_key.raw, seen, entry.payload)
         elif not self._ledger.holds(seen):
             raise LedgerError(
                 f"round {self._terms.plan.round_id} holds a closing vote signed by this trustee "
@@ -179,7 +186,7 @@ class Duties:
         closing.check_proposal(proposal, counted)
         self._record.forget_contributions()
         self._aggregates = counted.aggregates
-        self._members = [member.raw for member in counted.members]
+        self._members = [self._items[member.raw] for member in counted.members]
         self._too_small = closing.check_cohort_size(terms.plan, len(self._members))
         LOG.info(
             "round %s: %d contributions counted, %d not",

@@ -122,7 +122,13 @@ class Exchange:
         plan, me = self._terms.plan, self._holder.me
         try:
             data = opening.unseal_shares(
-                envelope, plan, self._phase, other, me, self._holder.sealing
+                envelope,
+                plan,
+                self._phase,
+                other,
+                me,
+                self._holder.sealing,
+                most=opening.max_bytes(self._terms.layout, self._terms.ceremony.key.public),
             )
             self._sets[sender] = self._read(data, other)
         except ProtocolError as error:

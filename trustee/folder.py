@@ -70,7 +70,7 @@ class Identity:
             identity = cls(
                 str(data["name"]), VerifyKey(bytes.fromhex(data["signing_key"])), sealing
             )
-        except (ValueError, KeyError, TypeError, InvalidSignature) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, InvalidSignature) as error:
             raise FolderError(f"{path} is not a trustee's identity.json") from error
         if len(sealing) != KEY_BYTES or not 0 < len(identity.name) <= MAX_NAME:
             raise FolderError(f"{path}: the name or a key has the wrong length")

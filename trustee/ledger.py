@@ -4,16 +4,19 @@ One JSON object a line, each with the hash of the one before; a line is on the d
 trustee acts on it. Two rules rest on it (SPEC.md section 3):
 
 * at most one closing statement a round, by the round's name and by its plan;
-* an item (member key, period) stands in the closing statement of at most one round. This is the
-  simple rule that makes the differencing of two releases impossible.
+* an item (a member, for a period) stands in the closing statement of at most one round. This is the
+  simple rule that makes the differencing of two releases impossible. A member is known again by its
+  key, its enterprise id or its corporate group, whichever is the same: an enterprise with a new key
+  is no new member. Of id and group the ledger holds hashes only.
 
 An item is taken when the closing is signed, not when something is opened: any two quorums share an
 honest trustee, so of two rounds over one item at most one reaches its quorum, also when both are
 under way at once. The price is that a round which is abandoned after its closing uses up the period
 of its members. A round with too few members, of which nothing is ever opened, takes nothing.
 
-It also notes every closing vote of the other trustees that it saw, so that it can tell one of them
-that was restored from a backup what that one has signed (:mod:`trustee.startup`).
+It also notes every closing vote of the other trustees that it saw, with its signature, so that it
+can show one of them that was restored from a backup what that one has signed
+(:mod:`trustee.startup`).
 
 One ledger serves all ceremonies of a trustee: an item stays taken when a new key comes. A ledger
 that is lost is not started again silently, or the trustee could be made to sign twice.
@@ -21,16 +24,20 @@ that is lost is not started again silently, or the trustee could be made to sign
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from protocols.enrolment import folded
 from protocols.errors import PolicyRefusal
+from protocols.hashing import domain_hash
 from trustee.chain import CLOSING, GENESIS, SEEN, Line, canonical, follow, link
 from trustee.errors import LedgerError
 
@@ -42,6 +49,31 @@ OLDER = (
     "new one and hold a new ceremony"
 )
 
+MAX_SHOWN_BYTES = 7 << 18
+"""The newest votes of one signer that are kept in memory to be shown; fits into one answer."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A counted member: its key, and hashes of its enterprise id and its corporate group."""
+
+    member: bytes
+    enterprise: bytes
+    group: bytes
+
+    @classmethod
+    def of(cls, key: bytes, enterprise_id: str, group: str) -> Item:
+        """The item of a member as its certificate names it."""
+        return cls(
+            key,
+            domain_hash("cefed/ledger-enterprise/v1", folded(enterprise_id).encode("utf-8")),
+            domain_hash("cefed/ledger-group/v1", folded(group).encode("utf-8")),
+        )
+
+
+LISTS = {"members": "member", "enterprises": "enterprise", "groups": "group"}
+"""The lists in a closing's line, and the field of an item that each holds."""
+
 
 @dataclass(frozen=True)
 class SeenVote:
@@ -51,6 +83,24 @@ class SeenVote:
     plan_hash: bytes
     statement_hash: bytes
     ledger_head: bytes
+
+
+class _Seen:
+    """The votes seen of one signer: all by content, the newest with their signed bytes as well."""
+
+    def __init__(self) -> None:
+        self.votes: dict[SeenVote, None] = {}
+        self.shown: deque[bytes] = deque()
+        self._size = 0
+
+    def add(self, vote: SeenVote, signed: bytes) -> None:
+        self.votes[vote] = None
+        if not signed:
+            return  # noted by an earlier version, which kept no signature
+        self.shown.append(signed)
+        self._size += len(signed)
+        while self._size > MAX_SHOWN_BYTES:
+            self._size -= len(self.shown.popleft())
 
 
 class Ledger:
@@ -66,8 +116,8 @@ class Ledger:
         self._count = 0
         self._closings: dict[str, tuple[bytes, bytes, bytes]] = {}
         self._plans: dict[bytes, str] = {}
-        self._taken: dict[tuple[bytes, str], str] = {}
-        self._seen: dict[bytes, dict[SeenVote, None]] = {}
+        self._taken: dict[tuple[str, bytes, str], str] = {}
+        self._seen: dict[bytes, _Seen] = {}
         self._file = _lock(path)
         self._load(path)
 
@@ -99,11 +149,11 @@ class Ledger:
         plan_hash: bytes,
         statement_hash: bytes,
         period: str,
-        members: Iterable[bytes],
+        members: Iterable[Item],
     ) -> bytes:
         """Note that the trustee is about to sign this closing statement, and take its items.
 
-        :param members: the keys of the members that are counted; none if nothing will be opened.
+        :param members: the members that are counted; none if nothing will be opened.
         :returns: the head before the note, which the vote carries; the same for a repetition.
         :raises PolicyRefusal: it signed another one in this round or for this plan, or one that
             holds an item of this one in another round.
@@ -125,18 +175,19 @@ class Ledger:
                 "plan": plan_hash.hex(),
                 "statement": statement_hash.hex(),
                 "period": period,
-                "members": [member.hex() for member in items],
+                **{name: [getattr(i, field).hex() for i in items] for name, field in LISTS.items()},
             }
         )
         return before
 
-    def note_seen(self, signer: bytes, vote: SeenVote) -> None:
+    def note_seen(self, signer: bytes, vote: SeenVote, signed: bytes) -> None:
         """Note, once, that a transcript held this vote by another trustee.
 
         :param signer: that trustee's Ed25519 public key.
+        :param signed: its signed statement, from which ``vote`` was read.
         :raises LedgerError: it cannot be written.
         """
-        if vote in self._seen.get(signer, {}):
+        if signer in self._seen and vote in self._seen[signer].votes:
             return
         self._append(
             {
@@ -145,12 +196,21 @@ class Ledger:
                 "plan": vote.plan_hash.hex(),
                 "statement": vote.statement_hash.hex(),
                 "head": vote.ledger_head.hex(),
+                "vote": base64.b64encode(signed).decode("ascii"),
             }
         )
 
     def seen(self, signer: bytes) -> tuple[SeenVote, ...]:
         """Every vote of another trustee that was noted, in the order they were seen."""
-        return tuple(self._seen.get(signer, {}))
+        return tuple(self._seen[signer].votes) if signer in self._seen else ()
+
+    def shown(self, signer: bytes) -> tuple[bytes, ...]:
+        """The newest of them as they were signed, in that order; ``MAX_SHOWN_BYTES`` at most.
+
+        Older ones need not be shown: each vote names the head of its signer's ledger, and a ledger
+        that holds it there holds everything before it.
+        """
+        return tuple(self._seen[signer].shown) if signer in self._seen else ()
 
     def holds(self, vote: SeenVote) -> bool:
         """Whether this trustee's own vote is in the ledger, at the very place that it names."""
@@ -159,10 +219,12 @@ class Ledger:
             return False
         return self._closings[round_id] == (vote.plan_hash, vote.statement_hash, vote.ledger_head)
 
-    def _check_items(self, round_id: str, period: str, members: Iterable[bytes]) -> None:
-        taken = [
-            self._taken[member, period] for member in members if (member, period) in self._taken
+    def _check_items(self, round_id: str, period: str, members: Iterable[Item]) -> None:
+        found = [
+            [self._taken[mark] for mark in _marks(item, period) if mark in self._taken]
+            for item in members
         ]
+        taken = [rounds[0] for rounds in found if rounds]
         if taken:
             raise PolicyRefusal(
                 f"round {round_id}: {len(taken)} members' data of {period} was closed before, in "
@@ -196,13 +258,16 @@ class Ledger:
         plan_hash, statement = bytes.fromhex(record["plan"]), bytes.fromhex(record["statement"])
         if record["event"] == SEEN:
             vote = SeenVote(plan_hash, statement, bytes.fromhex(record["head"]))
-            self._seen.setdefault(bytes.fromhex(record["signer"]), {})[vote] = None
+            signed = base64.b64decode(record.get("vote", ""), validate=True)
+            self._seen.setdefault(bytes.fromhex(record["signer"]), _Seen()).add(vote, signed)
             return
         round_id = record["round"]
         self._closings[round_id] = (plan_hash, statement, before)
         self._plans[plan_hash] = round_id
-        for member in record["members"]:
-            self._taken[bytes.fromhex(member), record["period"]] = round_id
+        for name in LISTS:
+            # Lines of an earlier version hold keys only.
+            for mark in record["members"] if name == "members" else record.get(name, []):
+                self._taken[name, bytes.fromhex(mark), record["period"]] = round_id
 
     def _load(self, path: Path) -> None:
         self._file.seek(0)
@@ -218,6 +283,10 @@ class Ledger:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise LedgerError(f"{path}: line {self._count} is not a record") from error
         self._file.seek(0, os.SEEK_END)
+
+
+def _marks(item: Item, period: str) -> list[tuple[str, bytes, str]]:
+    return [(name, getattr(item, field), period) for name, field in LISTS.items()]
 
 
 def _lock(path: Path) -> FileIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from trustee.errors import FolderError
 LIMITS = "limits.toml"
 AUTOMATIC, BY_HAND = "automatic", "by-hand"
 MAX_KNOWN_BYTES = 1 << 24
+_WITH_KEY = re.compile(r"(.*\S)\s+([0-9a-fA-F]{16})")
 
 _NUMBERS = ("minimum_cohort", "dominance_percent")
 _FIELDS = frozenset({*_NUMBERS, "refused_cohorts", "roster_approval", "known_enterprises"})
@@ -28,8 +30,10 @@ refused_cohorts = {refused_cohorts}
 # "automatic": countersign a roster when every member has a valid certificate.
 # "by-hand": a person approves as well (cefed trustee roster show, then approve).
 roster_approval = "{roster_approval}"
-# A file with one registered enterprise id a line; a roster with anybody else is refused.
-# Without it nothing here stops a coordinator that enrols enterprises which do not exist.
+# A file with one registered enterprise id a line, or an id, a space and the fingerprint of its key;
+# a roster with anybody else is refused. Only fingerprints that the enterprises told this trustee
+# themselves stop a coordinator that invents members. Ids alone stop ids that nobody knows, and keys
+# that change in silence: another key than before then waits for a person.
 # known_enterprises = "known.txt"
 """
 
@@ -81,17 +85,26 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_limited(path, 1 << 16).decode("utf-8"))
     except StorageError as error:
         raise FolderError(str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FolderError(f"{path} is not a limits file: {error}") from error
 
 
-def _read_known(path: Path) -> frozenset[str]:
-    """The ids in a file, one a line; empty lines and those that begin with # are passed over."""
+def _read_known(path: Path) -> dict[str, frozenset[str]]:
+    """The enterprises in a file, one a line: ``ID`` or ``ID FINGERPRINT``.
+
+    An id may stand there with several fingerprints. Empty lines and those that begin with # are
+    passed over.
+    """
     try:
         lines = read_limited(path, MAX_KNOWN_BYTES).decode("utf-8").splitlines()
     except StorageError as error:
         raise FolderError(str(error)) from error
     except ValueError as error:
         raise FolderError(f"{path} is not text in UTF-8") from error
-    ids = (line.strip() for line in lines)
-    return frozenset(text for text in ids if text and not text.startswith("#"))
+    found: dict[str, frozenset[str]] = {}
+    for line in map(str.strip, lines):
+        if line and not line.startswith("#"):
+            with_key = _WITH_KEY.fullmatch(line)
+            name, keys = (with_key[1], {with_key[2].lower()}) if with_key else (line, set())
+            found[name] = found.get(name, frozenset()) | keys
+    return found

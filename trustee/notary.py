@@ -21,7 +21,7 @@ from trustee.errors import RefusedError, StumbledError
 from trustee.membership import see_roster
 from trustee.metrics import Metrics
 from trustee.refusals import Refusal, Refusals
-from trustee.rosters import Rosters, SeenRoster
+from trustee.rosters import Rosters, SeenMember, SeenRoster
 
 LOG = logging.getLogger("cefed.trustee")
 
@@ -63,11 +63,17 @@ class Notary:
         self._voted: set[bytes] = set()
         self._asked: set[bytes] = set()
 
-    def approves(self, terms: Terms, signing: SigningKey, proposed: bool) -> bool:
-        """Whether this trustee approved the round's roster; posts its vote while that is asked for.
+    def refused(self, plan_hash: bytes) -> bool:
+        """Whether this trustee left the round of this plan before, perhaps in an earlier run."""
+        return self._refusals.holds(plan_hash)
+
+    def approved(self, terms: Terms, signing: SigningKey, proposed: bool) -> SeenRoster | None:
+        """The round's roster if this trustee approved it; posts its vote while that is asked for.
 
         Certificates are looked at before the vote, and once by a trustee that missed the vote: it
-        does not sign a closing over members it never saw.
+        does not sign a closing over members it never saw. If they name others at the vote than were
+        approved, that approval is void. Another key than was approved before for an enterprise, of
+        which the trustee's list has the id alone, waits for a person.
 
         :raises ProtocolError: the roster is refused.
         """
@@ -76,18 +82,24 @@ class Notary:
         vote = proposed and plan.hash not in self._voted
         if seen is None or (vote and seen.approved is not None):
             found = self._look(terms)
-            if seen is None:
+            if seen is None or seen.members != found.members:
+                if seen is not None:
+                    LOG.warning("round %s: its certificates changed since", plan.round_id)
+                    self._asked.discard(plan.hash)
                 seen = found
                 self._rosters.keep(seen)
         if seen.approved is None:
-            if self._limits.approve_by_hand:
-                self._ask(plan.hash, seen)
-                return False
-            self._rosters.approve(seen, int(self._clock()), by_hand=False)
+            if plan.hash in self._asked:
+                return None
+            changes = self._unlisted_changes(seen)
+            if self._limits.approve_by_hand or changes:
+                self._ask(plan.hash, seen, len(changes))
+                return None
+            seen = self._rosters.approve(seen, int(self._clock()), by_hand=False)
             LOG.info("round %s: roster approved, %d members", plan.round_id, len(seen.members))
         if vote:
             self._post_vote(terms, signing)
-        return True
+        return seen
 
     def refuse(self, terms: Terms, signing: SigningKey, error: ProtocolError) -> None:
         """Remember why a round was left, and tell the coordinator, now or when it answers."""
@@ -128,16 +140,24 @@ class Notary:
         now = int(self._clock())
         return see_roster(terms, members.certificates, members.revocations, self._limits, now=now)
 
-    def _ask(self, plan_hash: bytes, seen: SeenRoster) -> None:
-        if plan_hash not in self._asked:
-            self._asked.add(plan_hash)
-            LOG.warning(
-                "round %s: its roster of %d members waits for a person: cefed trustee roster show "
-                "DIR %s, then approve",
-                seen.round_id,
-                len(seen.members),
-                seen.round_id,
-            )
+    def _unlisted_changes(self, seen: SeenRoster) -> list[SeenMember]:
+        """Members with another key than before, whom the list knows by their id alone."""
+        known = self._limits.known_enterprises
+        if known is None:
+            return []
+        changed = self._rosters.changes(seen)
+        return [member for member in changed if not known.get(member.enterprise_id)]
+
+    def _ask(self, plan_hash: bytes, seen: SeenRoster, changes: int) -> None:
+        self._asked.add(plan_hash)
+        LOG.warning(
+            "round %s: its roster of %d members, %d of them with another key than before, "
+            "waits for a person: cefed trustee roster show DIR %s, then approve",
+            seen.round_id,
+            len(seen.members),
+            changes,
+            seen.round_id,
+        )
 
     def _post_vote(self, terms: Terms, signing: SigningKey) -> None:
         plan = terms.plan

@@ -84,10 +84,17 @@ class Peers:
         before = check.passed
         posts = check.read(self._relay.peers(key_id))
         self._asking.add(key_id)
-        for statement in posts:
-            self._relay.post_peer(statement)
         if check.passed and not before:
             LOG.info("key %s: the ledger is confirmed", key_id.hex()[:16])
+        refused: RefusedError | None = None
+        for statement in posts:
+            try:
+                self._relay.post_peer(statement)
+            except RefusedError as error:
+                # Its question may have been replaced meanwhile; the others wait for theirs.
+                refused = error
+        if refused is not None:
+            raise refused
         return bool(posts) or check.passed != before
 
     def _tell(self, key_id: bytes, reason: str) -> None:

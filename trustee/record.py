@@ -11,8 +11,9 @@ from typing import NoReturn
 
 from protocols import notices
 from protocols.ceremony import Ceremony
-from protocols.closing import Proposal, read_proposal
-from protocols.contribution import MAX_VERSION
+from protocols.certificate import tally
+from protocols.closing import Proposal, max_vote_bytes, read_proposal
+from protocols.contribution import MAX_VERSION, max_bytes
 from protocols.errors import InvalidSignature, QuorumMissing, TranscriptBroken
 from protocols.quorum import open_vote
 from protocols.signing import Statement, open_signed
@@ -44,6 +45,7 @@ class Record:
         self._terms = terms
         self._head = genesis(terms.plan.round_id)
         self._contributed = 0
+        self._largest = max_bytes(terms.layout, terms.ceremony.key.public)
         self._roster_votes: list[bytes] = []
         self._collecting = False
 
@@ -109,6 +111,8 @@ class Record:
             or self._contributed > self._terms.plan.participants * MAX_VERSION
         ):
             self._break("is a contribution too many or too late")
+        if len(entry.payload) > self._largest:
+            self._break("is larger than any contribution to this plan")
         self.contributions.append(entry.payload)
 
     def _check_roster_votes(self) -> None:
@@ -124,7 +128,16 @@ class Record:
         if self.proposal is not None and notice.kind != notices.CANCELLATION:
             self._break(f"is a {notice.kind} after the closing")
         if notice.kind == notices.CANCELLATION:
+            if self._certified():
+                self._break("is a cancellation after enough trustees certified the bands")
             self.cancelled = notice.reason
+
+    def _certified(self) -> bool:
+        try:
+            tally(self.votes["certificate"], self._terms.plan, self._terms.ceremony)
+        except QuorumMissing:
+            return False
+        return True
 
     def _refusal(self, entry: Entry) -> None:
         trustee, statement = open_vote(entry.payload, notices.REFUSAL, self._terms.ceremony)
@@ -146,6 +159,9 @@ class Record:
         votes = self.votes[entry.kind]
         if self.proposal is None or self._too_many(votes):
             self._break(f"is a {entry.kind} too many or too early")
+        # Ledgers keep them.
+        if entry.kind == "closing" and len(entry.payload) > max_vote_bytes(self._terms.plan):
+            self._break("is larger than any closing vote on this plan")
         votes.append(entry.payload)
 
     def _too_many(self, votes: list[bytes]) -> bool:

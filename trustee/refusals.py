@@ -41,6 +41,10 @@ class Refusals:
         self._write(refusal)
         return True
 
+    def holds(self, plan_hash: bytes) -> bool:
+        """Whether a refusal of this plan is remembered."""
+        return self._path(plan_hash.hex()).exists()
+
     def tell(self, refusal: Refusal) -> None:
         """Remember that the coordinator has it."""
         self._write(dataclasses.replace(refusal, told=True))

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from protocols.enrolment import folded
 from protocols.errors import StorageError
 from protocols.files import read_limited, replace_file
 from trustee.errors import FolderError, SettingsError
@@ -70,6 +71,19 @@ class Rosters:
         approved = dataclasses.replace(seen, approved=now, by_hand=by_hand)
         self.keep(approved)
         return approved
+
+    def changes(self, seen: SeenRoster) -> dict[SeenMember, list[str]]:
+        """The members of ``seen`` with another key than on every roster approved before.
+
+        :returns: with the fingerprints that their enterprise had there.
+        """
+        before: dict[str, set[str]] = {}
+        for other in self.all():
+            if other.approved is not None and other.plan != seen.plan:
+                for member in other.members:
+                    before.setdefault(folded(member.enterprise_id), set()).add(member.fingerprint)
+        held = {member: before.get(folded(member.enterprise_id), set()) for member in seen.members}
+        return {m: sorted(keys) for m, keys in held.items() if keys and m.fingerprint not in keys}
 
     def all(self) -> list[SeenRoster]:
         """Every roster that was seen, by round."""

@@ -173,10 +173,11 @@ class Service:
             return False
         if served.duties is None:
             signing, proposed = served.accepted.signing, listed.state == PROPOSED
-            if not self._notary.approves(served.terms, signing, proposed):
+            seen = self._notary.approved(served.terms, signing, proposed)
+            if seen is None:
                 return False
             holder = self._holder(served.accepted)
-            served.duties = Duties(served.terms, holder, self._ledger)
+            served.duties = Duties(served.terms, holder, self._ledger, seen)
         if listed.state == PROPOSED or listed.state in COLLECTING:
             # The state is a hint: a coordinator that lies about it only delays its own round.
             return False
@@ -188,7 +189,10 @@ class Service:
         return busy or bool(served.duties.wants)
 
     def _enter(self, round_id: str) -> _Round | None:
-        """Check a round's terms; None while the ledger of its ceremony is not confirmed."""
+        """Check a round's terms.
+
+        None while the ledger of its ceremony is not confirmed, and for a round that was left.
+        """
         description = self._board.describe(round_id)
         accepted = self._accepted.get(description.ceremony)
         if accepted is None:
@@ -196,6 +200,10 @@ class Service:
         if not self._peers.confirmed(accepted.ceremony.key_id):
             return None
         terms = read_own_terms(round_id, description, accepted.ceremony, self._coordinator)
+        if self._notary.refused(terms.plan.hash):
+            LOG.info("round %s: was left before", round_id)
+            self._leave(round_id)
+            return None
         served = self._rounds[round_id] = _Round(terms, accepted)
         # From here on a refusal can say which plan it is about.
         self._holder(accepted)

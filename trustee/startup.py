@@ -2,22 +2,25 @@
 
 A trustee that is restored from a backup has forgotten the closings that it signed since; asked
 again, it would sign a second one. So at every start it puts a signed question with a fresh nonce to
-the others, over the coordinator's relay, and each answers with every closing vote of the asking
-trustee that it ever saw in a transcript (:meth:`trustee.ledger.Ledger.note_seen`). The trustee
-serves a ceremony's rounds once ``q - 1`` others have answered and its ledger holds every vote they
-name, at the place in the ledger that the vote itself names. Answering needs no such check.
+the others, over the coordinator's relay, and each answers with the closing votes of the asking
+trustee that it saw in transcripts, as that trustee signed them; of very many, with the newest
+(:meth:`trustee.ledger.Ledger.shown`). The trustee serves a ceremony's rounds once ``q - 1`` others
+have answered and its ledger holds every vote they show, at the place in the ledger that the vote
+itself names. Answering needs no such check. All answers are read, also those that come after the
+quorum: one that shows a vote which the ledger does not hold ends the trustee at any time.
 
 What this proves: every vote of this trustee that one of the answering trustees, if that one is
 honest, has seen in a transcript is in this ledger. The relay can neither forge an answer (signed,
 bound to question, key and trustee) nor use an old one (nonce); it can only keep answers back, and
-then the trustee waits.
+then the trustee waits. Nor can a trustee that lies end another one: it would have to show a vote
+that the other signed. An answer without such a signature counts for nothing, and who sent it is
+named in the log.
 
 What it does not prove: a vote that no honest trustee among those who answered ever saw. At most
 ``n - q`` others have not answered. If only these saw the vote, or none did because it was never
 shown, this trustee may sign another statement for that round, and for that round counts as a
 corrupt one: the promise of SPEC.md section 3 then holds as long as it and the corrupt ones together
-are fewer than t. A trustee that lies in its answer can keep this one from serving, no more, and is
-named.
+are fewer than t.
 """
 
 from __future__ import annotations
@@ -27,12 +30,13 @@ import secrets
 from collections.abc import Iterable
 
 from protocols.ceremony import Ceremony, Trustee
-from protocols.errors import MalformedMessage, ProtocolError
+from protocols.errors import InvalidSignature, MalformedMessage, ProtocolError
 from protocols.signing import SigningKey, Statement, open_signed, statement_hash
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
 from trustee.errors import LedgerError
 from trustee.ledger import OLDER, Ledger, SeenVote
+from trustee.votes import read_closing_vote
 
 LOG = logging.getLogger("cefed.trustee")
 
@@ -41,7 +45,7 @@ NONCE_BYTES = 32
 MAX_PASSED_OVER = 100
 MAX_QUESTION_BYTES = 1 << 10
 MAX_ANSWER_BYTES = 1 << 21
-"""Some twenty thousand votes; what the relay takes, too."""
+"""What the relay takes, too; :data:`trustee.ledger.MAX_SHOWN_BYTES` leaves room in it."""
 
 
 class LedgerCheck:
@@ -65,6 +69,7 @@ class LedgerCheck:
         self._ledger = ledger
         self._nonce = secrets.token_bytes(NONCE_BYTES) if nonce is None else nonce
         self._confirmed = {me.index}
+        self._checked: dict[int, bytes] = {}
         self._passed_over: set[bytes] = set()
         message = pb.LedgerQuestion(key_id=ceremony.key_id, nonce=self._nonce)
         self._question = signing.sign(QUESTION, encode(message))
@@ -94,6 +99,8 @@ class LedgerCheck:
         :returns: what is to be posted: the own question while it waits, answers to the others'.
         :raises LedgerError: another trustee saw a vote of this one that its ledger does not hold.
         """
+        forgotten: list[str] = []
+        confirmed: set[int] = set()
         questions: dict[int, bytes] = {}
         answered: set[tuple[int, bytes]] = set()
         for data in statements:
@@ -103,10 +110,14 @@ class LedgerCheck:
                     questions[trustee.index] = self._read_question(statement)
                 elif trustee.index == self._me.index:
                     answered.add(self._read_own_answer(statement))
-                elif not self.passed:
-                    self._read_answer(trustee, statement)
+                elif self._checked.get(trustee.index) != statement.hash:
+                    forgotten += self._read_answer(trustee, statement, confirmed)
             except ProtocolError as error:
                 self._pass_over(data, error)
+        # Only now: an answer that contradicts the ledger may stand behind enough that do not.
+        if forgotten:
+            raise LedgerError("; ".join(forgotten))
+        self._confirmed |= confirmed
         asked = questions.pop(self._me.index, None) == self._nonce
         posts = [] if self.passed or asked else [self._question]
         posts += [
@@ -133,40 +144,52 @@ class LedgerCheck:
         message = decode(pb.LedgerAnswer, statement.payload, MAX_ANSWER_BYTES)
         return message.subject, message.nonce
 
-    def _read_answer(self, trustee: Trustee, statement: Statement) -> None:
+    def _read_answer(
+        self, trustee: Trustee, statement: Statement, confirmed: set[int]
+    ) -> list[str]:
+        """What the ledger should hold and does not, in words.
+
+        :param confirmed: gets the trustee, if its answer is one to count.
+        """
         message = decode(pb.LedgerAnswer, statement.payload, MAX_ANSWER_BYTES)
         if message.subject != self._me.index:
-            return
+            return []
         if (message.key_id, message.nonce) != (self._ceremony.key_id, self._nonce):
             raise MalformedMessage("an answer to another question")
-        for vote in message.votes:
-            seen = SeenVote(vote.plan_hash, vote.statement_hash, vote.ledger_head)
-            if not self._ledger.holds(seen):
-                raise LedgerError(
-                    f"trustee {trustee.name} saw a closing vote of this trustee, for the plan "
-                    f"{vote.plan_hash.hex()[:16]}, that its ledger does not hold: {OLDER}. If "
-                    f"nothing was restored, {trustee.name} signed a false answer"
-                )
-        if trustee.index not in self._confirmed:
-            LOG.info("%s confirms the ledger: %d votes", trustee.name, len(message.votes))
-            self._confirmed.add(trustee.index)
+        votes = [self._read_own_vote(trustee, vote.vote) for vote in message.votes]
+        LOG.info("%s answers: it saw %d votes of this trustee", trustee.name, len(votes))
+        self._checked[trustee.index] = statement.hash
+        confirmed.add(trustee.index)
+        return [
+            f"trustee {trustee.name} saw a closing vote of this trustee, for the plan "
+            f"{vote.plan_hash.hex()[:16]}, that its ledger does not hold: {OLDER}"
+            for vote in votes
+            if not self._ledger.holds(vote)
+        ][:1]
+
+    def _read_own_vote(self, trustee: Trustee, data: bytes) -> SeenVote:
+        """A vote that this trustee signed, out of the answer of another one."""
+        try:
+            signer, vote = read_closing_vote(data, self._ceremony)
+        except ProtocolError as error:
+            raise InvalidSignature(
+                f"trustee {trustee.name} answers with what is no closing vote: {error}"
+            ) from error
+        if signer.index != self._me.index:
+            raise InvalidSignature(
+                f"trustee {trustee.name} answers with a vote that this trustee did not sign"
+            )
+        return vote
 
     def _answer(self, subject: int, nonce: bytes) -> bytes:
         asking = self._ceremony.trustees[subject - 1]
-        votes = self._ledger.seen(asking.signing_key.raw)
+        votes = self._ledger.shown(asking.signing_key.raw)
         LOG.info("telling %s of the %d votes seen of it", asking.name, len(votes))
         message = pb.LedgerAnswer(
             key_id=self._ceremony.key_id,
             nonce=nonce,
             subject=subject,
-            votes=[
-                pb.SeenVote(
-                    plan_hash=vote.plan_hash,
-                    statement_hash=vote.statement_hash,
-                    ledger_head=vote.ledger_head,
-                )
-                for vote in votes
-            ],
+            votes=[pb.SeenVote(vote=vote) for vote in votes],
         )
         return self._signing.sign(ANSWER, encode(message))
 

@@ -20,7 +20,7 @@ from protocols.enrolment.certificates import (
 from protocols.enrolment.errors import EnrolmentError
 from protocols.enrolment.invitation import Invitation
 from protocols.enrolment.members import check_roster
-from protocols.enrolment.names import check_names
+from protocols.enrolment.names import check_names, folded
 from protocols.enrolment.requests import (
     EnrolmentRequest,
     RotationRequest,
@@ -43,6 +43,7 @@ __all__ = [
     "check_names",
     "check_roster",
     "enrolment_statement",
+    "folded",
     "issue",
     "read_certificate",
     "read_enrolment",

@@ -37,8 +37,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REVOCATIONS_SECONDS = 7 * 86_400
 """For how long a revocation list is fresh. The coordinator signs one for each question."""
 
-_PARSING = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension)
-_EXTENSIONS = (*_PARSING, x509.UnsupportedGeneralNameType, x509.InvalidVersion)
+_PARSING = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+)
+_EXTENSIONS = (*_PARSING, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True)

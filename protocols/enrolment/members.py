@@ -10,6 +10,7 @@ from protocols.enrolment.certificates import (
     read_revocations,
 )
 from protocols.enrolment.errors import EnrolmentError
+from protocols.enrolment.names import folded
 from protocols.roster import Roster
 from protocols.signing import VerifyKey
 
@@ -24,14 +25,14 @@ def check_roster(
 ) -> list[MemberCertificate]:
     """That every member of a roster is one enrolled enterprise; their certificates, in its order.
 
-    Whether an enterprise exists is what this cannot tell: a trustee compares the ids with a
-    register.
+    Ids and groups stand in the certificates only: a roster is public and holds neither. Whether an
+    enterprise exists is what this cannot tell: a trustee compares ids and keys with a list.
 
     :param certificates: DER, one a member, in any order.
     :param revocations: the coordinator's revocation list, DER.
     :param now: seconds since 1970-01-01 UTC.
     :raises EnrolmentError: a certificate that does not hold, is expired or revoked, or is for
-        nobody on the roster; a member without one, or with another group; one enterprise twice.
+        nobody on the roster; a member without one; one enterprise or corporate group twice.
     """
     if len(certificates) > len(roster.members):
         raise EnrolmentError("there are more certificates than members on the roster")
@@ -43,19 +44,20 @@ def check_roster(
             raise EnrolmentError(f"{certificate.key.fingerprint} has two certificates")
     ordered: list[MemberCertificate] = []
     enterprises: dict[str, VerifyKey] = {}
+    groups: dict[str, VerifyKey] = {}
     for member in roster.members:
         found = held.pop(member.key.raw, None)
         if found is None:
             raise EnrolmentError(f"{member.key.fingerprint} on the roster has no certificate")
         if found.serial in revoked:
             raise EnrolmentError(f"the certificate of {found.enterprise_id} is revoked")
-        if found.group != member.group:
-            raise EnrolmentError(
-                f"{found.enterprise_id} is on the roster with another corporate group than in its "
-                "certificate"
-            )
-        if enterprises.setdefault(found.enterprise_id.casefold(), found.key) != found.key:
+        if enterprises.setdefault(folded(found.enterprise_id), found.key) != found.key:
             raise EnrolmentError(f"{found.enterprise_id} is on the roster twice")
+        if groups.setdefault(folded(found.group), found.key) != found.key:
+            raise EnrolmentError(
+                f"corporate group {found.group} is on the roster twice; a group takes part as one "
+                "enterprise"
+            )
         ordered.append(found)
     if held:
         stranger = next(iter(held.values()))

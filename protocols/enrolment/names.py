@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import warnings
 
 from cryptography import x509
@@ -53,6 +54,11 @@ def check_names(enterprise_id: str, group: str) -> None:
             raise EnrolmentError(
                 f"the {what} must be 1 to {most} printable characters without surrounding spaces"
             )
+
+
+def folded(name: str) -> str:
+    """An enterprise id or group for comparison: case and the encoding of accents do not matter."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def quietly() -> warnings.catch_warnings[None]:

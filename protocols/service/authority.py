@@ -52,7 +52,7 @@ def create_authority(folder: Path, hosts: Sequence[str]) -> None:
     :raises StorageError: a file exists already or cannot be written.
     :raises TlsError: no host, or one that no certificate can hold.
     """
-    names = _names(hosts)
+    names = check_hosts(hosts)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -78,7 +78,7 @@ def renew_server(folder: Path, hosts: Sequence[str]) -> None:
     :raises StorageError: the authority is missing, or a file cannot be written.
     :raises TlsError: the authority's files are damaged, or a host is unfit.
     """
-    names = _names(hosts)
+    names = check_hosts(hosts)
     certificate = read_chain(folder / AUTHORITY)[0]
     key = _private(folder / AUTHORITY_KEY)
     _issue(folder, names, certificate, key)
@@ -90,6 +90,30 @@ def read_chain(path: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(read_limited(path, MAX_PEM_BYTES))
     except _PARSING as error:
         raise TlsError(f"{path} holds no X.509 certificate (PEM)") from error
+
+
+def server_names(certificate: Path) -> list[str]:
+    """The host names and addresses in a server's certificate, as they were given.
+
+    :raises StorageError: the file is missing. :raises TlsError: damaged.
+    """
+    extensions = read_chain(certificate)[0].extensions
+    try:
+        held = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    addresses = [str(address) for address in held.get_values_for_type(x509.IPAddress)]
+    return [*held.get_values_for_type(x509.DNSName), *addresses]
+
+
+def covers(names: Sequence[str], host: str) -> bool:
+    """Whether a certificate with these names is good for ``host``; ``*.`` stands for one label."""
+    try:
+        return str(ipaddress.ip_address(host.strip("[]"))) in names
+    except ValueError:
+        wanted = host.lower()
+    parent = wanted.partition(".")[2]
+    return any(name.lower() in (wanted, f"*.{parent}") for name in names)
 
 
 def check_server(certificate: Path, key: Path, now: datetime | None = None) -> datetime:
@@ -169,7 +193,8 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _names(hosts: Sequence[str]) -> list[x509.GeneralName]:
+def check_hosts(hosts: Sequence[str]) -> list[x509.GeneralName]:
+    """Hosts as a certificate names them. :raises TlsError: none, or one that it cannot hold."""
     if not hosts:
         raise TlsError("name at least one host under which the server is reached")
     return [_general_name(host) for host in dict.fromkeys(hosts)]

@@ -23,6 +23,10 @@ from protocols.wire.codec import MAX_LARGE
 
 LOG = logging.getLogger("cefed.service")
 
+# A message that does not parse ends its call with a status, and :func:`failure` says so. gRPC would
+# write a traceback as well, as often as whoever sends such messages likes.
+logging.getLogger("grpc._common").setLevel(logging.CRITICAL)
+
 ERROR_KEY = "cefed-error"
 """Trailing metadata in which the coordinator names the class of its error."""
 

@@ -445,14 +445,10 @@ class LedgerQuestion(_message.Message):
     def __init__(self, key_id: _Optional[bytes] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class SeenVote(_message.Message):
-    __slots__ = ("plan_hash", "statement_hash", "ledger_head")
-    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
-    STATEMENT_HASH_FIELD_NUMBER: _ClassVar[int]
-    LEDGER_HEAD_FIELD_NUMBER: _ClassVar[int]
-    plan_hash: bytes
-    statement_hash: bytes
-    ledger_head: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., statement_hash: _Optional[bytes] = ..., ledger_head: _Optional[bytes] = ...) -> None: ...
+    __slots__ = ("vote",)
+    VOTE_FIELD_NUMBER: _ClassVar[int]
+    vote: bytes
+    def __init__(self, vote: _Optional[bytes] = ...) -> None: ...
 
 class LedgerAnswer(_message.Message):
     __slots__ = ("key_id", "nonce", "subject", "votes")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from coordinator.board import Board
-from protocols import notices
+from protocols import closing, notices
 from protocols.errors import (
     ContributionRefused,
     InvalidSignature,
@@ -16,11 +16,11 @@ from protocols.errors import (
     PlanExpired,
     PolicyRefusal,
 )
-from protocols.notices import Notices, roster_vote
+from protocols.notices import Notices, make_cancellation, roster_vote
 from protocols.signing import VerifyKey
 from protocols.transcript import check_inclusion, read_receipt
 from protocols.wire import messages_pb2 as pb
-from protocols.wire.codec import decode
+from protocols.wire.codec import MAX_SMALL, decode
 from tests.cohort import COORDINATOR, DEADLINE, NOW, Scene, member_key
 from tests.coordinator.conftest import Clock, Opened
 from tests.keys import signing_key
@@ -144,18 +144,41 @@ def test_a_contribution_to_another_plan_is_refused(scene: Scene, board: Board) -
         board.submit(scene.round_id, other.contribution(1), member_key(1).public)
 
 
-def test_a_correction_is_the_next_version(scene: Scene, board: Board) -> None:
+def test_a_correction_has_a_higher_version(scene: Scene, board: Board) -> None:
     first = scene.submit(board, 1)
     with pytest.raises(ContributionRefused, match="superseded"):
         scene.submit(board, 1)
-    with pytest.raises(ContributionRefused, match="does not follow"):
-        scene.submit(board, 1, version=3)
-    assert scene.submit(board, 1, version=2) != first
+    assert scene.submit(board, 1, version=3) != first
+    with pytest.raises(ContributionRefused, match="superseded"):
+        scene.submit(board, 1, version=2)
     assert contributions(board) == 1
 
     end(scene, board)
     entries = [e for e in board.read(scene.round_id, 0) if e.kind == "contribution"]
     assert len(entries) == 2
+
+
+def test_a_round_that_was_cancelled_after_its_close_is_read(scene: Scene, board: Board) -> None:
+    scene.submit(board, 1)
+    end(scene, board)
+    board.announce(scene.round_id, make_cancellation(scene.plan, NOW, "late", COORDINATOR))
+
+    kinds = [entry.kind for entry in board.read(scene.round_id, 0)]
+    assert "contribution" in kinds
+    assert kinds[-2:] == ["close", "cancellation"]
+
+
+def test_a_trustees_statement_is_no_larger_than_its_kind_can_be(scene: Scene, board: Board) -> None:
+    end(scene, board)
+    trustee = scene.held.signing[3]
+    made_up = closing.ClosingStatement(scene.plan.hash, tuple([bytes(32)] * 5000), bytes(32))
+    for large in (
+        closing.vote(made_up, bytes(32), trustee),
+        trustee.sign("certificate", bytes(MAX_SMALL)),
+        trustee.sign("refusal", bytes(1 << 20)),
+    ):
+        with pytest.raises(MalformedMessage, match="are accepted"):
+            board.post(scene.round_id, large, trustee.public)
 
 
 def test_there_are_sixteen_versions_at_most(scene: Scene, board: Board) -> None:
@@ -315,19 +338,19 @@ def test_a_trustee_that_leaves_is_named_to_the_operator(scene: Scene, board: Boa
     assert state(board) == "open"
 
 
-def test_a_cancelled_round_shows_what_came_in_and_takes_no_more(scene: Scene, board: Board) -> None:
-    receipt = scene.submit(board, 1)
-    board.announce(
-        scene.round_id, notices.make_cancellation(scene.plan, NOW, "wrong factors", COORDINATOR)
-    )
+def test_a_round_cancelled_before_its_close_shows_nothing_and_takes_no_more(
+    scene: Scene, board: Board
+) -> None:
+    scene.submit(board, 1)
+    cancellation = make_cancellation(scene.plan, NOW, "wrong factors", COORDINATOR)
+    board.announce(scene.round_id, cancellation)
 
     assert state(board) == "cancelled"
     with pytest.raises(PlanExpired, match="cancelled"):
         scene.submit(board, 2)
     assert not board.advance()
-    kinds = [entry.kind for entry in board.read(scene.round_id, 0)]
-    assert kinds[-2:] == ["contribution", "cancellation"]
-    assert receipt
+    assert [entry.kind for entry in board.read(scene.round_id, 0)] == ["plan"]
+    assert board.describe(scene.round_id)[3] == [cancellation]
 
 
 def test_the_close_lists_what_counts(scene: Scene, board: Board) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from coordinator.board import Board
 from protocols import closing, opening
-from protocols.errors import InvalidSignature, PolicyRefusal
+from protocols.errors import InvalidSignature, MalformedMessage, PolicyRefusal
 from protocols.layout import Layout
 from protocols.plan import MAX_MEASURES, MAX_PARTICIPANTS, Measure, Plan
 from protocols.plan_terms import MAX_BINS, MAX_BOUND_BITS
@@ -17,6 +17,7 @@ from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode
 from tests.cohort import DEADLINE, Scene, member_key
 from tests.coordinator.conftest import Clock
+from tests.keys import trustees
 
 
 @pytest.fixture
@@ -102,9 +103,10 @@ def test_an_envelope_of_another_round_is_refused(scene: Scene, closed: Board) ->
         closed.send_sealed(scene.round_id, "counts", 1, 2, foreign)
 
 
-def test_the_share_set_of_the_largest_plan_is_taken(scene: Scene, closed: Board) -> None:
-    key_bytes = 2048 // 8
-    layout = Layout(largest_plan(scene), 8 * key_bytes)
+def test_the_share_set_of_the_largest_plan_is_within_its_limit(scene: Scene, closed: Board) -> None:
+    key = trustees(small=False).ceremony.key.public
+    key_bytes = key.modulus_bytes
+    layout = Layout(largest_plan(scene), key.bits)
     labels = layout.cohort_class_labels()
     for first in range(layout.bins):
         labels += layout.class_labels(first, first + 1)
@@ -114,8 +116,10 @@ def test_the_share_set_of_the_largest_plan_is_taken(scene: Scene, closed: Board)
 
     assert len(data) > 1 << 22
     envelope = sealed(scene, "classes", 1, 2, data)
-    closed.send_sealed(scene.round_id, "classes", 1, 2, envelope)
-    assert waiting(scene, closed, 2, "classes") == [(1, envelope)]
+    assert len(envelope) <= opening.max_bytes(layout, key)
+    with pytest.raises(MalformedMessage, match="are accepted"):  # this round's plan is small
+        closed.send_sealed(scene.round_id, "classes", 1, 2, envelope)
+    assert waiting(scene, closed, 2, "classes") == []
 
 
 def test_a_trustee_fetches_its_own_envelopes_only(scene: Scene, closed: Board) -> None:

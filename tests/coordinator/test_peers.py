@@ -11,6 +11,7 @@ from protocols.signing import SigningKey
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode
 from tests.cohort import COORDINATOR, Scene, member_key
+from tests.keys import signing_key
 
 NONCE = b"n" * 32
 
@@ -22,7 +23,7 @@ def question(scene: Scene, nonce: bytes = NONCE, key_id: bytes | None = None) ->
 
 
 def answer(scene: Scene, subject: int, nonce: bytes = NONCE, votes: int = 0) -> bytes:
-    seen = [pb.SeenVote(plan_hash=bytes(32), statement_hash=bytes(32), ledger_head=bytes(32))]
+    seen = [pb.SeenVote(vote=bytes(100))]
     return encode(
         pb.LedgerAnswer(
             key_id=scene.held.ceremony.key_id, nonce=nonce, subject=subject, votes=seen * votes
@@ -45,7 +46,7 @@ def reply(scene: Scene, board: Board, index: int, payload: bytes) -> bytes:
 
 
 def relayed(scene: Scene, board: Board) -> list[bytes]:
-    return board.peers(scene.held.ceremony.key_id)
+    return board.peers(scene.held.ceremony.key_id, scene.held.signing[0].public)
 
 
 def test_questions_come_before_answers(scene: Scene, board: Board) -> None:
@@ -119,7 +120,9 @@ def test_what_is_no_question_is_refused(scene: Scene, board: Board) -> None:
     with pytest.raises(MalformedMessage, match="at most"):
         board.post_peer(b"\x00" * (MAX_ANSWER + 1), key.public)
     with pytest.raises(PolicyRefusal, match="no round here"):
-        board.peers(b"another")
+        board.peers(b"another", key.public)
+    with pytest.raises(InvalidSignature, match="not a trustee"):
+        board.peers(scene.held.ceremony.key_id, signing_key(9, "stranger").public)
     assert relayed(scene, board) == []
 
 

@@ -11,13 +11,14 @@ import pytest
 
 from coordinator.board import Board
 from coordinator.errors import StoreError
-from coordinator.proofs import Examination
+from coordinator.proofs import CHUNKS_PER_WORKER, Examination
 from coordinator.store import Store
 from protocols.closing import read_proposal
+from protocols.notices import make_cancellation
 from protocols.signing import open_signed, statement_hash
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
-from tests.cohort import DEADLINE, Scene, member_key
+from tests.cohort import COORDINATOR, DEADLINE, NOW, Scene, member_key
 from tests.coordinator.conftest import Clock, Opened
 
 PATIENCE = 60.0
@@ -65,10 +66,10 @@ def submit(scene: Scene, board: Board, number: int, data: bytes) -> bytes:
     return statement_hash(data)
 
 
-def close(scene: Scene, board: Board) -> tuple[bytes, ...]:
-    """Let the board close the round; what it lists."""
+def close(scene: Scene, board: Board, at: int = 0) -> tuple[bytes, ...]:
+    """Let the board close the round, its number ``at``; what it lists."""
     until = time.monotonic() + PATIENCE
-    while board.rounds()[0].state != "closed":
+    while board.rounds()[at].state != "closed":
         if not board.advance():
             assert time.monotonic() < until
             board.changed.wait(0.05)
@@ -185,6 +186,26 @@ def test_workers_find_the_same_and_are_replaced_when_they_die(scene: Scene, open
     assert (counted("cefed_board_workers_lost_total") or 0) >= 1
     assert counted("cefed_board_verdicts_total", {"result": "valid"}) == 3
     assert counted("cefed_board_verdicts_total", {"result": "invalid"}) == 1
+
+
+def test_a_cancelled_round_holds_no_worker(scene: Scene, opened: Opened) -> None:
+    clock = Clock()
+    board = opened.board(scene, clock, workers=1)
+    second = Scene(round_id="round-2")
+    board.create_round(second.record)
+    second.countersign(board)
+    for number in range(1, 6):
+        submit(scene, board, number, scene.contribution(number))
+    good = submit(second, board, 1, second.contribution(1))
+    while board._examiner.busy < CHUNKS_PER_WORKER:
+        board._examiner._submit(board._desks[scene.round_id], [1])
+    reason = "typing error in the plan"
+    board.announce(scene.round_id, make_cancellation(scene.plan, NOW, reason, COORDINATOR))
+    clock.now = DEADLINE
+
+    assert close(second, board, at=1) == (good,)
+    assert board._examiner._running == {}
+    assert board.metrics.registry.get_sample_value("cefed_board_unexamined") == 0
 
 
 def test_an_examination_of_a_round_that_is_not_there(scene: Scene, store: Store) -> None:

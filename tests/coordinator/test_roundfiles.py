@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from coordinator import roundfiles
 from coordinator.cli_common import parse_deadline
 from coordinator.errors import SettingsError
 from coordinator.registry_rows import MemberRow, MemberState
-from protocols.errors import ProtocolError
 from tests.keys import signing_key
 
 
@@ -40,19 +40,24 @@ def row(number: int, cohort: str = "cohort-1") -> MemberRow:
     )
 
 
-def test_members_are_read_with_their_groups(tmp_path: Path) -> None:
+def test_members_are_read_and_their_groups_are_not_published(tmp_path: Path) -> None:
     roster = roundfiles.read_members(write_members(tmp_path / "members.csv", 5))
 
-    groups = [member.group for member in roster.members]
-    assert "one group" in groups
-    assert len(set(groups)) == 5
+    assert [member.group for member in roster.members] == [
+        member.key.fingerprint for member in roster.members
+    ]
+    assert len(roster.members) == 5
+    assert b"one group" not in roster.to_bytes()
 
 
 def test_a_group_has_one_member(tmp_path: Path) -> None:
     path = write_members(tmp_path / "members.csv", 3)
-    path.write_text(path.read_text().replace(",\n", ",one group\n"))
-    with pytest.raises(ProtocolError, match="one group"):
+    path.write_text(path.read_text().replace(",\n", ",One GROUP\n"))
+    with pytest.raises(SettingsError, match="One GROUP"):
         roundfiles.read_members(path)
+    rows = [row(1), dataclasses.replace(row(2), group="G-1")]
+    with pytest.raises(SettingsError, match="G-1"):
+        roundfiles.cohort_roster(rows, "cohort-1")
 
 
 @pytest.mark.parametrize("content", ["", "key\nabc\n", "signing_key\nabc\n", "signing_key\n\x00\n"])
@@ -71,6 +76,7 @@ def test_exported_members_are_the_roster_of_the_cohort(tmp_path: Path) -> None:
     roster = roundfiles.cohort_roster(rows, "cohort-1")
     assert roundfiles.read_members(path) == roster
     assert len(roster.members) == 2
+    assert b"g-1" not in roster.to_bytes()
     with pytest.raises(SettingsError, match="no enrolled member"):
         roundfiles.cohort_roster(rows, "nothing")
 

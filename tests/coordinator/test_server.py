@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coordinator import server, service
+from coordinator.patience import WRITE_SECONDS, Patience
 from coordinator.registry import Registry
 from coordinator.settings import CoordinatorSettings, Rates
 from protocols.enrolment import check_roster, enrolment_statement
@@ -18,7 +22,7 @@ from protocols.passes import METADATA_KEY, make_pass
 from protocols.service import tls
 from protocols.service.channel import Kind, Target, failure, metadata, open_channel
 from protocols.signing import SigningKey, statement_hash
-from protocols.transcript import open_receipt
+from protocols.transcript import Entry, open_receipt
 from protocols.wire import service_pb2 as pb
 from protocols.wire import service_pb2_grpc as rpc
 from protocols.wire.codec import MAX_SMALL
@@ -255,7 +259,7 @@ def test_messages_are_limited_before_they_are_parsed(running: Running) -> None:
 
 
 def test_bytes_that_are_no_message(running: Running) -> None:
-    call = running.channel.unary_unary("/cefed.v1.Board/Submit")
+    call: Any = running.channel.unary_unary("/cefed.v1.Board/Submit")
 
     with pytest.raises(grpc.RpcError) as caught:
         call(b"\xff\xff\xff", timeout=SECONDS, metadata=running.shown(member_key(1)))
@@ -328,7 +332,7 @@ def test_a_caller_without_a_pass_is_refused_before_its_message(running: Running)
         never.wait(SECONDS)
         yield b""
 
-    call = running.channel.stream_unary("/cefed.v1.Board/Submit")
+    call: Any = running.channel.stream_unary("/cefed.v1.Board/Submit")
     with pytest.raises(grpc.RpcError) as caught:
         call(messages(), timeout=SECONDS)
     never.set()
@@ -336,22 +340,148 @@ def test_a_caller_without_a_pass_is_refused_before_its_message(running: Running)
     assert failure(caught.value).kind is Kind.UNAUTHENTICATED
 
 
+class Silent:
+    """A caller's messages, of which none ever comes."""
+
+    def __iter__(self) -> Silent:
+        return self
+
+    def __next__(self) -> bytes:
+        threading.Event().wait(SECONDS)
+        raise StopIteration
+
+
+def silent(running: Running, path: str, key: SigningKey | None = None) -> Any:
+    """A call that is under way and says nothing."""
+    call: Any = running.channel.stream_unary(path)
+    return call.future(
+        Silent(), timeout=SECONDS, metadata=() if key is None else running.shown(key)
+    )
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait for what other threads do."""
+    for _ in range(200):
+        if reached():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def ended(calls: list[Any], count: int) -> bool:
+    """Whether exactly ``count`` of ``calls`` have ended."""
+    return len([call for call in calls if call.done()]) == count
+
+
+def stalled(patience: Patience) -> bool:
+    """Whether one call waits, and still for the same message a little later."""
+    before = list(patience._until.values())
+    time.sleep(0.5)
+    return len(before) == 1 and before == list(patience._until.values())
+
+
+def later(running: Running, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the waits that are under way be ``seconds`` older."""
+    now = time.monotonic
+    monkeypatch.setattr(running.server._guard.patience, "_monotonic", lambda: now() + seconds)
+
+
+@pytest.mark.parametrize(
+    ("path", "shows", "seconds"),
+    [
+        ("/cefed.v1.Board/Submit", True, 60.0),
+        ("/cefed.v1.Board/ListRounds", True, 10.0),
+        ("/cefed.v1.Admission/Enrol", False, 3.0),
+        ("/grpc.health.v1.Health/Check", False, 3.0),
+    ],
+)
 def test_calls_whose_message_does_not_come_are_ended(
+    running: Running, monkeypatch: pytest.MonkeyPatch, path: str, shows: bool, seconds: float
+) -> None:
+    patience = running.server._guard.patience
+    until(lambda: len(patience) == 0)
+    call = silent(running, path, member_key(1) if shows else None)
+    until(lambda: len(patience) == 1)
+    (ends,) = patience._until.values()
+    assert 0 < ends - time.monotonic() <= seconds
+    later(running, monkeypatch, seconds)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        call.result()
+    assert caught.value.code() is grpc.StatusCode.CANCELLED
+    until(lambda: len(patience) == 0)
+
+
+def test_a_reader_that_takes_nothing_is_ended(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.guard.MESSAGE_SECONDS", 0.0)
-    never = threading.Event()
+    entries = [Entry(i, "close", bytes(1 << 20), bytes(32)) for i in range(64)]
+    monkeypatch.setattr(running.server._board, "read", lambda *_: iter(entries))
+    patience = running.server._guard.patience
+    until(lambda: len(patience) == 0)
+    stream = running.board.Read(
+        pb.ReadRequest(round_id="round-1"), timeout=SECONDS, metadata=running.shown(member_key(2))
+    )
+    until(partial(stalled, patience))
+    later(running, monkeypatch, WRITE_SECONDS)
+    until(lambda: len(patience) == 0)
 
-    def messages() -> Iterator[bytes]:
-        never.wait(SECONDS)
-        yield b""
-
-    call = running.channel.stream_unary("/cefed.v1.Board/Submit")
     with pytest.raises(grpc.RpcError) as caught:
-        call(messages(), timeout=SECONDS, metadata=running.shown(member_key(1)))
-    never.set()
-
+        list(stream)
     assert caught.value.code() is grpc.StatusCode.CANCELLED
+
+
+def test_callers_without_a_pass_take_nothing_from_the_others(running: Running) -> None:
+    calls = [
+        silent(running, path)
+        for path in ("/cefed.v1.Admission/Enrol", "/cefed.v1.Board/Submit")
+        for _ in range(100)
+    ]
+
+    running.call("ListRounds", pb.ListRoundsRequest(), member_key(1))
+    running.call("ListRounds", pb.ListRoundsRequest(), running.trustee)
+    health = health_pb2_grpc.HealthStub(running.channel)
+    assert health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS).status == 1
+    codes = Counter(call.code() for call in calls)  # waits for the end of each
+    assert codes[grpc.StatusCode.UNAUTHENTICATED] == 100
+    assert codes[grpc.StatusCode.RESOURCE_EXHAUSTED] >= 90
+
+
+def test_silent_members_take_nothing_from_trustees(scene: Scene, tmp_path: Path) -> None:
+    for running in start(scene, tmp_path, threads=2, max_calls=4):
+        calls = [silent(running, "/cefed.v1.Board/Submit", member_key(i)) for i in range(1, 12)]
+
+        running.call("ListRounds", pb.ListRoundsRequest(), running.trustee)
+        running.call("ListRounds", pb.ListRoundsRequest(), COORDINATOR)
+        until(partial(ended, calls, 7))
+        refused = {call.code() for call in calls if call.done()}
+        assert refused == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        for call in calls:
+            call.cancel()
+
+
+def test_a_trustee_of_another_ceremony_is_told_nothing_of_this_one(
+    running: Running, scene: Scene
+) -> None:
+    other = signing_key(7, "other trustee")
+    running.registry.add_trustee(other.public, "another")
+    until(lambda: running.registry.standing(other.public) == "trustee")
+
+    for method, request in (
+        ("Members", pb.MembersRequest(round_id=scene.round_id)),
+        ("ReadPeers", pb.ReadPeersRequest(key_id=scene.held.ceremony.key_id)),
+    ):
+        assert running.refused(method, request, other) == (Kind.REFUSED, "InvalidSignature")
+
+
+def test_a_key_that_was_just_enrolled_is_served(running: Running) -> None:
+    key = signing_key(51)
+    request = pb.ListRoundsRequest()
+    assert running.refused("ListRounds", request, key)[0] is Kind.UNAUTHENTICATED
+
+    running.registry.admit_many([(key.public, "id-51", "group-51")])
+
+    running.call("ListRounds", request, key)
 
 
 def test_metrics_hold_no_names(running: Running, scene: Scene) -> None:

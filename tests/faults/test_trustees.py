@@ -201,7 +201,7 @@ class Divided(Direct):
 
     def peers(self, key_id: bytes) -> list[bytes]:
         assert self.relay is not None
-        return self.relay.peers(key_id)
+        return self.relay.peers(key_id, self.key)
 
 
 def divided(scene: Scene, path: Path) -> tuple[list[Board], list[Service]]:

@@ -86,7 +86,7 @@ def test_a_contribution_that_is_larger_than_the_plans(served: Served, scene: Sce
     )
 
 
-@pytest.mark.parametrize("timeout", [None, 601.0], ids=["none", "too long"])
+@pytest.mark.parametrize("timeout", [None, 620.0], ids=["none", "too long"])
 @pytest.mark.parametrize("method", sorted(RIGHTFUL))
 def test_a_call_without_a_fit_deadline(
     served: Served, asked: dict[str, Any], method: str, timeout: float | None

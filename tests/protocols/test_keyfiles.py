@@ -39,3 +39,20 @@ def test_a_private_file_is_never_replaced(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["share.sealed"]
     if os.name == "posix":
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows renames, and replaces nothing by it")
+def test_of_two_that_make_a_key_at_the_same_moment_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, link = tmp_path / "signing.pem", os.link
+
+    def late(source: Path, target: Path) -> None:
+        target.write_bytes(b"the other one's")
+        link(source, target)
+
+    monkeypatch.setattr("protocols.keyfiles.os.link", late)
+    with pytest.raises(StorageError, match="exists already"):
+        write_private(path, b"mine")
+    assert path.read_bytes() == b"the other one's"
+    assert os.listdir(tmp_path) == ["signing.pem"]

@@ -26,7 +26,7 @@ from protocols.enrolment import (
     read_revocations,
     revocation_list,
 )
-from protocols.roster import Member, Roster
+from protocols.roster import Roster
 from protocols.signing import SigningKey
 from tests.keys import signing_key
 
@@ -218,7 +218,7 @@ def test_no_list_is_made_of_unusable_values(revoked: tuple[int, int]) -> None:
         revocation_list(COORDINATOR, [revoked], now=NOW)
 
 
-ROSTER = Roster.of(Member(key.public, f"group-{i}") for i, key in enumerate(KEYS))
+ROSTER = Roster.of_keys(key.public for key in KEYS)
 NONE_REVOKED = revocation_list(COORDINATOR, [], now=NOW)
 
 
@@ -240,12 +240,21 @@ ROSTERS: dict[str, tuple[list[bytes], bytes, str]] = {
     ),
     "one too many": ([*GOOD, certify(2, key=STRANGER)], NONE_REVOKED, "more certificates"),
     "two of one member": ([GOOD[0], GOOD[0], GOOD[1]], NONE_REVOKED, "two certificates"),
-    "another group": ([*GOOD[:2], certify(2, group="x")], NONE_REVOKED, "another corporate group"),
+    "one group twice": (
+        [*GOOD[:2], certify(2, group="GROUP-1")],
+        NONE_REVOKED,
+        "corporate group GROUP-1 is on the roster twice",
+    ),
     "revoked": (GOOD, revocation_list(COORDINATOR, [(2, NOW)], now=NOW), "revoked"),
     "expired": ([*GOOD[:2], certify(2, until=NOW)], NONE_REVOKED, "expired"),
     "another issuer": ([*GOOD[:2], certify(2, by=RIVAL)], NONE_REVOKED, "not issued by"),
     "one enterprise twice": (
         [*GOOD[:2], certify(2, enterprise="ENTERPRISE-1")],
+        NONE_REVOKED,
+        "twice",
+    ),
+    "one enterprise twice, in other characters": (
+        [*GOOD[:2], certify(2, enterprise="enterprise-\uff11")],
         NONE_REVOKED,
         "twice",
     ),

@@ -125,9 +125,9 @@ def test_roster_is_canonical() -> None:
 def test_roster_refuses_repetition_disorder_and_missing_groups() -> None:
     with pytest.raises(MalformedMessage, match="repeated"):
         Roster.of(members(1, 1))
-    with pytest.raises(MalformedMessage, match="group name"):
+    with pytest.raises(MalformedMessage, match="group tag"):
         Roster.of([Member(signing_key(1).public, "")])
-    with pytest.raises(MalformedMessage, match="'steel' has two members"):
+    with pytest.raises(MalformedMessage, match="two members have the group tag 'steel'"):
         Roster.of([Member(signing_key(n).public, "steel") for n in (1, 2)])
     ordered = [pb.RosterMember(signing_key=m.key.raw, group=m.group) for m in members(1, 2, 3)]
     ordered.sort(key=lambda m: m.signing_key)

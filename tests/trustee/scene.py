@@ -24,6 +24,8 @@ from trustee.duties import Duties
 from trustee.errors import RefusedError
 from trustee.exchange import Holder
 from trustee.ledger import Ledger
+from trustee.membership import see_roster
+from trustee.rosters import SeenRoster
 from trustee.service import Service
 
 __all__ = ["COORDINATOR", "DEADLINE", "MEMBERS", "NOW", "member_key", "values"]
@@ -39,6 +41,12 @@ class Scene(cohort.Scene):
         return agree(
             self.round_id, self.record, self.held.ceremony, COORDINATOR.public, TrusteeLimits()
         )
+
+    def seen(self) -> SeenRoster:
+        """The enterprises behind the roster as a trustee saw them."""
+        none = revocation_list(COORDINATOR, [], now=NOW)
+        certified = certificates(self.roster)
+        return see_roster(self.terms(), certified, none, TrusteeLimits(), now=NOW)
 
     def holder(self, index: int, *, lying: bool = False) -> Holder:
         """Trustee ``index`` in person; a lying one makes its shares with another secret."""
@@ -132,7 +140,7 @@ class Direct:
 
     def peers(self, key_id: bytes) -> list[bytes]:
         with refusing():
-            return self.board.peers(key_id)
+            return self.board.peers(key_id, self.key)
 
 
 def new_ledger(path: Path) -> Ledger:
@@ -145,7 +153,7 @@ def new_ledger(path: Path) -> Ledger:
 def new_duties(scene: Scene, index: int, folder: Path, *, lying: bool = False) -> Duties:
     """A trustee's duties in the scene's round, with its ledger in ``folder``."""
     ledger = new_ledger(folder / f"ledger-{index}.jsonl")
-    return Duties(scene.terms(), scene.holder(index, lying=lying), ledger)
+    return Duties(scene.terms(), scene.holder(index, lying=lying), ledger, scene.seen())
 
 
 def new_service(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,22 @@ def test_a_roster_is_shown_and_approved(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.exception
     assert Rosters(tmp_path).find(scene.round_id).by_hand
     assert isinstance(trustee("roster", "show", tmp_path, "elsewhere").exception, SettingsError)
+
+
+def test_another_key_than_before_is_shown(tmp_path: Path) -> None:
+    rosters = Rosters(tmp_path)
+    old, new = Scene(round_id="old").seen(), Scene().seen()
+    first, *rest = old.members
+    before = dataclasses.replace(first, fingerprint="0" * 16)
+    rosters.approve(dataclasses.replace(old, members=(before, *rest)), NOW, by_hand=False)
+    rosters.keep(new)
+
+    shown = trustee("roster", "approve", tmp_path, new.round_id, text="approve twelve members\n")
+
+    assert shown.stdout.count("ANOTHER KEY") == 1
+    assert f"({first.group})  ANOTHER KEY; before: {'0' * 16}\n" in shown.stdout
+    told = json.loads(trustee("roster", "show", tmp_path, new.round_id, "--json").stdout)
+    assert told["changed"] == {first.fingerprint: ["0" * 16]}
 
 
 def test_ledger_and_status(tmp_path: Path) -> None:

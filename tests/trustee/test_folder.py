@@ -15,6 +15,7 @@ from tests.trustee.scene import new_ledger
 from trustee import ceremonies, folder
 from trustee.agreement import TrusteeLimits
 from trustee.errors import FolderError, SettingsError
+from trustee.ledger import Item
 from trustee.limits import LIMITS, load_limits
 
 
@@ -104,7 +105,7 @@ def test_keys_of_several_periods_share_one_ledger(tmp_path: Path) -> None:
     first = deal(tmp_path / "one", folders, period="2020")
     accept(place, first, 1)
     ledger = new_ledger(place / folder.LEDGER)
-    ledger.record_closing("r", b"p" * 32, b"s" * 32, "2020", [b"m" * 32])
+    ledger.record_closing("r", b"p" * 32, b"s" * 32, "2020", [Item.of(b"m" * 32, "E", "G")])
     head = ledger.head
     ledger.close()
 
@@ -188,10 +189,22 @@ def test_limits_that_do_not_hold(tmp_path: Path, line: str, match: str) -> None:
         load_limits(tmp_path)
 
 
+KEY, OTHER = "0123456789abcdef", "f" * 16
+
+
 def test_known_enterprises_are_read_line_by_line(tmp_path: Path) -> None:
     (tmp_path / LIMITS).write_text(
         'minimum_cohort = 5\ndominance_percent = 10\nknown_enterprises = "known.txt"\n'
     )
-    (tmp_path / "known.txt").write_text("# registered\nE-1\n\n  E-2  \n")
+    (tmp_path / "known.txt").write_text(
+        "# registered\nE-1\n\n  E-2  \nE 3\n"
+        f"E 4  {KEY.upper()}\nE 4 {OTHER}\nE-2 {KEY}\nE 5 {KEY[:15]}\n"
+    )
 
-    assert load_limits(tmp_path).known_enterprises == frozenset({"E-1", "E-2"})
+    assert load_limits(tmp_path).known_enterprises == {
+        "E-1": frozenset(),
+        "E-2": {KEY},
+        "E 3": frozenset(),
+        "E 4": {KEY, OTHER},
+        f"E 5 {KEY[:15]}": frozenset(),
+    }

@@ -11,13 +11,14 @@ import pytest
 
 from protocols.errors import PolicyRefusal
 from tests.trustee.scene import new_ledger
-from trustee.chain import GENESIS, look
+from trustee.chain import GENESIS, Line, canonical, link, look
 from trustee.errors import LedgerError
-from trustee.ledger import Ledger, SeenVote
+from trustee.ledger import MAX_SHOWN_BYTES, Item, Ledger, SeenVote
 
 PLAN, OTHER_PLAN = b"p" * 32, b"q" * 32
 STATEMENT, OTHER_STATEMENT = b"s" * 32, b"t" * 32
-A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
+A, B, C = (Item.of(name.encode() * 32, f"E-{name}", f"group {name}") for name in "abc")
+HEAD, OTHER_HEAD, SIGNER = b"h" * 32, b"i" * 32, b"k" * 32
 
 
 @pytest.fixture
@@ -140,21 +141,92 @@ def test_a_ledger_that_was_touched_is_refused(path: Path, defect: str) -> None:
 
 def test_votes_of_others_are_noted_once_and_remembered(path: Path) -> None:
     ledger = new_ledger(path)
-    first, second = SeenVote(PLAN, STATEMENT, A), SeenVote(OTHER_PLAN, STATEMENT, B)
-    for vote in (first, second, first):
-        ledger.note_seen(C, vote)
+    first, second = SeenVote(PLAN, STATEMENT, HEAD), SeenVote(OTHER_PLAN, STATEMENT, OTHER_HEAD)
+    for vote, signed in ((first, b"one"), (second, b"two"), (first, b"one")):
+        ledger.note_seen(SIGNER, vote, signed)
     ledger.close()
 
     again = new_ledger(path)
 
-    assert again.seen(C) == (first, second)
-    assert again.seen(A) == ()
+    assert again.seen(SIGNER) == (first, second)
+    assert again.shown(SIGNER) == (b"one", b"two")
+    assert again.seen(HEAD) == ()
+    assert again.shown(HEAD) == ()
     assert again.count == 2
+
+
+def test_the_newest_votes_are_shown_as_far_as_there_is_room(path: Path) -> None:
+    ledger = new_ledger(path)
+    half = MAX_SHOWN_BYTES // 2
+    for number in (1, 2, 3):
+        vote = SeenVote(bytes([number]) * 32, STATEMENT, HEAD)
+        ledger.note_seen(SIGNER, vote, bytes([number]) * half)
+
+    assert len(ledger.seen(SIGNER)) == 3
+    assert ledger.shown(SIGNER) == (b"\2" * half, b"\3" * half)
+
+
+RENAMED = {
+    "key": Item.of(b"b" * 32, "another", "another group"),
+    "enterprise id": Item.of(b"n" * 32, "e-B", "another group"),
+    "corporate group": Item.of(b"n" * 32, "another", "GROUP B"),
+}
+
+
+@pytest.mark.parametrize("same", RENAMED)
+def test_a_member_is_known_again_by_any_of_its_names(path: Path, same: str) -> None:
+    ledger = new_ledger(path)
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [A, B])
+    ledger.close()
+    again = new_ledger(path)
+
+    with pytest.raises(PolicyRefusal, match="1 members' data of 2020"):
+        again.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [C, RENAMED[same]])
+    again.record_closing("three", OTHER_PLAN, STATEMENT, "2021", [C, RENAMED[same]])
+
+
+def test_an_id_is_no_group(path: Path) -> None:
+    ledger = new_ledger(path)
+    ledger.record_closing("one", PLAN, STATEMENT, "2020", [A])
+
+    ledger.record_closing(
+        "two", OTHER_PLAN, STATEMENT, "2020", [Item.of(b"n" * 32, "group a", "E-a")]
+    )
+
+
+def test_a_ledger_holds_no_names(path: Path) -> None:
+    new_ledger(path).record_closing("one", PLAN, STATEMENT, "2020", [A])
+
+    text = path.read_text().casefold()
+    assert A.member.hex() in text
+    assert "e-a" not in text.replace(A.enterprise.hex(), "").replace('"', " ")
+    assert "group a" not in text
+
+
+def test_lines_of_an_earlier_version_still_count(path: Path) -> None:
+    closing: Line = {"event": "closing", "round": "old", "plan": PLAN.hex(), "period": "2020"}
+    closing |= {"statement": STATEMENT.hex(), "members": [B.member.hex()]}
+    seen: Line = {"event": "seen", "signer": SIGNER.hex(), "plan": PLAN.hex()}
+    seen |= {"statement": STATEMENT.hex(), "head": HEAD.hex()}
+    head, lines = GENESIS.hex(), b""
+    for number, event in enumerate((closing, seen)):
+        record = event | {"number": number, "time": 1, "previous": head}
+        head = record["hash"] = link(record).hex()
+        lines += canonical(record) + b"\n"
+    path.write_bytes(lines)
+
+    ledger = new_ledger(path)
+
+    with pytest.raises(PolicyRefusal, match="1 members' data"):
+        ledger.record_closing("two", OTHER_PLAN, STATEMENT, "2020", [B])
+    ledger.record_closing("three", OTHER_PLAN, STATEMENT, "2020", [A])
+    assert ledger.seen(SIGNER) == (SeenVote(PLAN, STATEMENT, HEAD),)
+    assert ledger.shown(SIGNER) == ()
 
 
 def test_an_own_vote_is_held_at_its_very_place(path: Path) -> None:
     ledger = new_ledger(path)
-    ledger.note_seen(C, SeenVote(PLAN, STATEMENT, A))
+    ledger.note_seen(SIGNER, SeenVote(PLAN, STATEMENT, HEAD), b"signed")
     before = ledger.record_closing("one", PLAN, STATEMENT, "2020", [])
 
     assert ledger.holds(SeenVote(PLAN, STATEMENT, before))

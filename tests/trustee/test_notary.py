@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from coordinator.board import Board
-from protocols.enrolment import EnrolmentError, revocation_list
+from protocols.enrolment import EnrolmentError, issue, revocation_list
 from protocols.errors import PolicyRefusal
 from protocols.notices import make_cancellation
+from protocols.signing import VerifyKey
 from protocols.terms import Description
 from tests.trustee.scene import (
     COORDINATOR,
@@ -29,7 +31,7 @@ from trustee.client import Members
 from trustee.errors import FolderError, SettingsError, StumbledError
 from trustee.membership import see_roster
 from trustee.refusals import Refusals
-from trustee.rosters import Rosters
+from trustee.rosters import Rosters, SeenRoster
 
 REVOKED_NONE = revocation_list(COORDINATOR, [], now=NOW)
 
@@ -118,7 +120,8 @@ def test_an_enterprise_that_nobody_knows_is_refused_and_said_once(
 ) -> None:
     board = proposed(scene, tmp_path)
     stranger = scene.roster.members[3].key
-    limits = TrusteeLimits(known_enterprises=ids(scene) - {enterprise_id(stranger)})
+    known = dict.fromkeys(ids(scene) - {enterprise_id(stranger)}, frozenset[str]())
+    limits = TrusteeLimits(known_enterprises=known)
     services = [new_service(scene, board, i, tmp_path, limits=limits) for i in range(1, 5)]
 
     run(board, services)
@@ -168,12 +171,9 @@ def test_certificates_that_do_not_hold(
     elif defect == "revoked":
         revoked = revocation_list(COORDINATOR, [(2, NOW)], now=NOW)
     else:
-        other = Scene(members=11)
-        renamed = other.roster.members[0]
-        found = [
-            *certificates(roster)[1:],
-            *certificates(type(roster).of([type(renamed)(roster.members[0].key, "another group")])),
-        ]
+        key = roster.members[0].key
+        group = roster.members[1].group.upper()
+        found = [*found[1:], certificate(key, enterprise_id(key), group, serial=20)]
     with pytest.raises(EnrolmentError):
         see_roster(scene.terms(), found, revoked, TrusteeLimits(), now=now)
 
@@ -190,6 +190,134 @@ def test_certificates_that_do_not_hold(
     (reason,) = board.refusals(scene.round_id).values()
     assert reason.endswith("a certificate of the roster does not hold; ask this trustee which")
     assert "left: EnrolmentError" in caplog.text
+
+
+def certificate(key: VerifyKey, name: str, group: str, serial: int = 1) -> bytes:
+    return issue(
+        COORDINATOR, key, name, group, serial=serial, not_before=NOW - 9, not_after=NOW + YEAR
+    )
+
+
+def named(scene: Scene, prefix: str) -> Members:
+    """Certificates for the roster's members in order, under made-up ids."""
+    found = [
+        certificate(m.key, f"{prefix}-{n}", f"group {n}", serial=n)
+        for n, m in enumerate(scene.roster.members, start=1)
+    ]
+    return Members(tuple(found), REVOKED_NONE)
+
+
+def test_an_approval_is_for_the_certificates_that_were_approved(
+    scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    board = proposed(scene, tmp_path)
+    view = Certified(board, scene.held.signing[0].public)
+    view.found = named(scene, "REAL")
+    limits = TrusteeLimits(approve_by_hand=True)
+    trustee = new_service(scene, board, 1, tmp_path, limits=limits, seen=view)
+    run(board, [trustee, *(new_service(scene, board, i, tmp_path) for i in (2, 3))])
+    rosters = Rosters(own_folder(tmp_path, 1))
+    rosters.approve(rosters.find(scene.round_id), NOW, by_hand=True)
+    view.found = named(scene, "INVENTED")
+
+    trustee.poll()
+
+    seen = rosters.find(scene.round_id)
+    assert seen.approved is None
+    assert {member.enterprise_id[:8] for member in seen.members} == {"INVENTED"}
+    assert "certificates changed" in caplog.text
+
+
+def test_a_key_that_the_enterprise_told_is_demanded(scene: Scene) -> None:
+    first, *_ = scene.roster.members
+    known = {name: frozenset[str]() for name in ids(scene)}
+    limits, found = TrusteeLimits(known_enterprises=known), certificates(scene.roster)
+
+    def see() -> SeenRoster:
+        return see_roster(scene.terms(), found, REVOKED_NONE, limits, now=NOW)
+
+    known[enterprise_id(first.key)] = frozenset({first.key.fingerprint})
+    assert len(see().members) == 12
+
+    known[enterprise_id(first.key)] = frozenset({"f" * 16})
+    with pytest.raises(PolicyRefusal, match=r"1 members .* another key") as refused:
+        see()
+    assert first.key.fingerprint in str(refused.value)
+    assert enterprise_id(first.key) not in str(refused.value)
+
+
+def test_another_key_for_an_id_waits_for_a_person(
+    scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "trustee-1"
+    rosters = Rosters(path)
+    path.mkdir()
+    before = see_roster(
+        Scene(title="before").terms(),
+        named(scene, "E").certificates,
+        REVOKED_NONE,
+        TrusteeLimits(),
+        now=NOW,
+    )
+    first, second, *rest = before.members
+    swapped = (
+        dataclasses.replace(first, fingerprint="0" * 16),
+        dataclasses.replace(second, enterprise_id=second.enterprise_id.lower()),
+        *rest,
+    )
+    rosters.approve(dataclasses.replace(before, members=swapped), NOW, by_hand=False)
+    board = proposed(scene, tmp_path)
+    view = Certified(board, scene.held.signing[0].public)
+    view.found = named(scene, "E")
+    known = {member.enterprise_id: frozenset[str]() for member in before.members}
+    limits = TrusteeLimits(known_enterprises=known)
+    trustee = new_service(scene, board, 1, tmp_path, limits=limits, seen=view)
+    others = [new_service(scene, board, i, tmp_path) for i in (2, 3)]
+
+    run(board, [trustee, *others])
+
+    assert state(board) == "proposed"
+    assert "1 of them with another key than before, waits for a person" in caplog.text
+    (seen,) = [s for s in rosters.all() if s.plan == scene.plan.hash.hex()]
+    assert rosters.changes(seen) == {first: ["0" * 16]}
+    rosters.approve(seen, NOW, by_hand=True)
+    assert run(board, [trustee, *others]) == "open"
+
+
+def test_a_listed_key_needs_no_person(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "trustee-1").mkdir()
+    rosters = Rosters(tmp_path / "trustee-1")
+    found = named(scene, "E")
+    before = see_roster(
+        Scene(title="before").terms(), found.certificates, REVOKED_NONE, TrusteeLimits(), now=NOW
+    )
+    old = tuple(dataclasses.replace(m, fingerprint="0" * 16) for m in before.members)
+    rosters.approve(dataclasses.replace(before, members=old), NOW, by_hand=False)
+    known = {m.enterprise_id: frozenset({m.fingerprint}) for m in before.members}
+    board = proposed(scene, tmp_path)
+    view = Certified(board, scene.held.signing[0].public)
+    view.found = found
+    limits = TrusteeLimits(known_enterprises=known)
+    first = new_service(scene, board, 1, tmp_path, limits=limits, seen=view)
+
+    assert run(board, [first, *(new_service(scene, board, i, tmp_path) for i in (2, 3))]) == "open"
+
+
+def test_a_round_that_was_left_is_not_entered_after_a_restart(scene: Scene, tmp_path: Path) -> None:
+    board = proposed(scene, tmp_path)
+    view = Certified(board, scene.held.signing[0].public)
+    view.found = Members(tuple(certificates(scene.roster)[1:]), REVOKED_NONE)
+    first = new_service(scene, board, 1, tmp_path, seen=view)
+    others = [new_service(scene, board, i, tmp_path) for i in (2, 3)]
+    run(board, [first, *others])
+    assert len(board.refusals(scene.round_id)) == 1
+    first._ledger.close()
+
+    again = new_service(scene, board, 1, tmp_path)
+    run_again(board, [again, *others])
+
+    assert again._left == {scene.round_id}
+    assert len(board.describe(scene.round_id)[2]) == 2
 
 
 def test_a_coordinator_that_stumbles_hears_the_refusal_later(scene: Scene, tmp_path: Path) -> None:
@@ -284,7 +412,7 @@ def test_a_stranger_is_named_by_pseudonym_only(scene: Scene) -> None:
             scene.terms(),
             certificates(scene.roster),
             REVOKED_NONE,
-            TrusteeLimits(known_enterprises=frozenset()),
+            TrusteeLimits(known_enterprises={}),
             now=NOW,
         )
 

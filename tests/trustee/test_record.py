@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from protocols import closing
+from protocols.closing import ClosingStatement
 from protocols.errors import (
     InvalidSignature,
     PolicyRefusal,
@@ -23,13 +25,24 @@ from protocols.notices import (
     roster_vote,
 )
 from protocols.signing import open_signed, statement_hash
-from protocols.transcript import Entry, Transcript
+from protocols.transcript import Entry, Transcript, next_entry
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode
-from tests.trustee.scene import COORDINATOR, NOW, Scene, member_key, new_duties, new_ledger
+from tests.trustee.scene import (
+    COORDINATOR,
+    NOW,
+    Scene,
+    member_key,
+    new_duties,
+    new_ledger,
+    new_service,
+    run,
+)
+from trustee.chain import canonical, link
 from trustee.duties import Duties, Post
 from trustee.errors import LedgerError
 from trustee.ledger import Ledger
+from trustee.record import Record
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +115,9 @@ def test_a_second_list_for_the_same_round_is_not_signed(scene: Scene, tmp_path: 
     ledger_file = tmp_path / "ledger-1.jsonl"
     (tmp_path / "copy.jsonl").write_bytes(ledger_file.read_bytes())
 
-    again = Duties(scene.terms(), scene.holder(1), new_ledger(tmp_path / "copy.jsonl"))
+    again = Duties(
+        scene.terms(), scene.holder(1), new_ledger(tmp_path / "copy.jsonl"), scene.seen()
+    )
     for entry in forked(scene, range(1, 12)).entries:
         again.read(entry)
     with pytest.raises(PolicyRefusal, match="another closing statement"):
@@ -115,8 +130,8 @@ def test_of_two_rounds_under_way_over_the_same_members_one_is_signed(
     other = Scene(round_id="round-2", members=11)
     for index in range(1, 5):
         ledger = new_ledger(tmp_path / f"ledger-{index}.jsonl")
-        first = Duties(scene.terms(), scene.holder(index), ledger)
-        second = Duties(other.terms(), other.holder(index), ledger)
+        first = Duties(scene.terms(), scene.holder(index), ledger, scene.seen())
+        second = Duties(other.terms(), other.holder(index), ledger, other.seen())
 
         closing_vote(first, forked(scene, range(1, 13)).entries)
 
@@ -127,14 +142,75 @@ def test_of_two_rounds_under_way_over_the_same_members_one_is_signed(
         ledger.close()
 
 
+@pytest.mark.parametrize("same", ["enterprise_id", "group"])
+def test_an_enterprise_with_a_new_key_is_not_closed_again(
+    scene: Scene, tmp_path: Path, same: str
+) -> None:
+    ledger = new_ledger(tmp_path / "ledger-1.jsonl")
+    closing_vote(
+        Duties(scene.terms(), scene.holder(1), ledger, scene.seen()),
+        forked(scene, range(1, 13)).entries,
+    )
+    ledger.close()
+    # The ledger of a trustee that saw these enterprises under other keys.
+    lines = (tmp_path / "ledger-1.jsonl").read_text().splitlines()
+    record = json.loads(lines[0])
+    record["members"] = [bytes([n]).hex() * 32 for n in range(12)]
+    record["groups" if same == "enterprise_id" else "enterprises"] = []
+    record["hash"] = link(record).hex()
+    (tmp_path / "moved.jsonl").write_bytes(canonical(record) + b"\n")
+    other = Scene(round_id="round-2", members=11)
+    second = Duties(
+        other.terms(), other.holder(1), new_ledger(tmp_path / "moved.jsonl"), other.seen()
+    )
+    read_all(second, forked(other, range(1, 12)).entries)
+
+    with pytest.raises(PolicyRefusal, match="11 members' data of 2020 was closed before"):
+        second.step()
+
+
+def test_a_closing_vote_of_any_size_is_not_kept(scene: Scene, tmp_path: Path) -> None:
+    log = forked(scene, range(1, 13))
+    hashes = tuple(number.to_bytes(32, "big") for number in range(99))
+    statement = ClosingStatement(scene.plan.hash, hashes, b"a" * 32)
+    log.append("closing", closing.vote(statement, b"h" * 32, scene.held.signing[1]))
+
+    with pytest.raises(TranscriptBroken, match="larger than any closing vote"):
+        read_all(new_duties(scene, 1, tmp_path), log.entries)
+    assert (tmp_path / "ledger-1.jsonl").read_bytes() == b""
+
+
+def test_nothing_is_cancelled_after_enough_certificates(scene: Scene, tmp_path: Path) -> None:
+    board = scene.board(tmp_path / "board.sqlite")
+    for number in range(1, 13):
+        scene.submit(board, number)
+    assert run(board, [new_service(scene, board, i, tmp_path) for i in (1, 2, 3)]) == "released"
+    entries = list(board.read(scene.round_id, 0))
+    places = [entry.index for entry in entries if entry.kind == "certificate"]
+    assert len(places) == 3
+
+    def cancelled_after(count: int) -> Record:
+        record = Record(scene.terms())
+        for entry in entries[:count]:
+            record.read(entry)
+        notice = make_cancellation(scene.plan, NOW, "too late", COORDINATOR)
+        record.read(next_entry(entries[count - 1].hash, count, "cancellation", notice))
+        return record
+
+    assert cancelled_after(places[2]).cancelled == "too late"
+    with pytest.raises(TranscriptBroken, match="after enough trustees certified"):
+        cancelled_after(places[2] + 1)
+
+
 def test_a_round_too_small_to_open_leaves_its_members_free(scene: Scene, tmp_path: Path) -> None:
     other = Scene(round_id="round-2")
     ledger = new_ledger(tmp_path / "ledger-1.jsonl")
-    small = Duties(other.terms(), other.holder(1), ledger)
+    small = Duties(other.terms(), other.holder(1), ledger, other.seen())
     closing_vote(small, forked(other, range(1, 5)).entries)
 
     closing_vote(
-        Duties(scene.terms(), scene.holder(1), ledger), forked(scene, range(1, 13)).entries
+        Duties(scene.terms(), scene.holder(1), ledger, scene.seen()),
+        forked(scene, range(1, 13)).entries,
     )
 
 
@@ -198,7 +274,7 @@ def test_a_restarted_trustee_signs_the_same_closing(scene: Scene, tmp_path: Path
     votes = []
     for _ in range(2):
         ledger = new_ledger(tmp_path / "ledger.jsonl")
-        duties = Duties(scene.terms(), scene.holder(1), ledger)
+        duties = Duties(scene.terms(), scene.holder(1), ledger, scene.seen())
         votes.append(closing_vote(duties, entries))
         ledger.close()
 
@@ -351,13 +427,13 @@ def test_votes_of_others_are_noted_and_an_own_one_must_be_known(
 
     for _ in range(2):
         ledger = Ledger(copy(tmp_path, "ledger-1.jsonl"))
-        read_all(Duties(scene.terms(), scene.holder(1), ledger), log.entries)
+        read_all(Duties(scene.terms(), scene.holder(1), ledger, scene.seen()), log.entries)
         assert len(ledger.seen(signer)) == 1
         ledger.close()
 
     forgotten = new_ledger(tmp_path / "empty.jsonl")
     with pytest.raises(LedgerError, match="ledger does not know"):
-        read_all(Duties(scene.terms(), scene.holder(1), forgotten), log.entries)
+        read_all(Duties(scene.terms(), scene.holder(1), forgotten, scene.seen()), log.entries)
 
 
 def copy(folder: Path, name: str) -> Path:

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from protocols import closing
+from protocols.closing import ClosingStatement
 from protocols.signing import SigningKey, open_signed
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode
 from tests.trustee.scene import Direct, Scene, new_ledger, new_service, run, run_again
 from trustee.errors import LedgerError, RefusedError
-from trustee.ledger import Ledger, SeenVote
+from trustee.ledger import Ledger
 from trustee.peers import Peers
 from trustee.startup import ANSWER, LedgerCheck
+from trustee.votes import read_closing_vote
 
-PLAN, STATEMENT = b"p" * 32, b"s" * 32
+PLAN = b"p" * 32
+STATEMENT = ClosingStatement(PLAN, (b"i" * 32,), b"a" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +37,18 @@ def ledgers(path: Path, count: int = 4) -> list[Ledger]:
     return [new_ledger(path / f"ledger-{index}.jsonl") for index in range(1, count + 1)]
 
 
-def signed_once(path: Path, scene: Scene) -> tuple[Ledger, bytes, SeenVote]:
-    """A ledger with one closing, its backup from before, and the vote as others see it."""
+def signed_once(path: Path, scene: Scene) -> tuple[Ledger, bytes, bytes]:
+    """A ledger of trustee 1 with one closing, its backup from before, and the vote."""
     ledger = new_ledger(path / "subject.jsonl")
     backup = (path / "subject.jsonl").read_bytes()
-    head = ledger.record_closing("r", PLAN, STATEMENT, "2020", [])
-    return ledger, backup, SeenVote(PLAN, STATEMENT, head)
+    head = ledger.record_closing("r", PLAN, STATEMENT.hash, "2020", [])
+    return ledger, backup, closing.vote(STATEMENT, head, scene.held.signing[0])
+
+
+def note(ledger: Ledger, scene: Scene, vote: bytes) -> None:
+    """Have a trustee see a vote in a transcript."""
+    trustee, seen = read_closing_vote(vote, scene.held.ceremony)
+    ledger.note_seen(trustee.signing_key.raw, seen, vote)
 
 
 def test_q_trustees_that_agree_let_each_other_serve(scene: Scene, tmp_path: Path) -> None:
@@ -68,7 +78,7 @@ def test_a_ledger_with_what_others_saw_is_confirmed(scene: Scene, tmp_path: Path
     ledger, _, vote = signed_once(tmp_path, scene)
     others = ledgers(tmp_path, 2)
     for other in others:
-        other.note_seen(scene.held.signing[0].public.raw, vote)
+        note(other, scene, vote)
     check = asking(scene, 1, ledger)
 
     relay = check.read([])
@@ -83,7 +93,7 @@ def test_a_restored_ledger_is_refused(scene: Scene, tmp_path: Path) -> None:
     _, backup, vote = signed_once(tmp_path, scene)
     (tmp_path / "restored.jsonl").write_bytes(backup)
     restored, (other,) = new_ledger(tmp_path / "restored.jsonl"), ledgers(tmp_path, 1)
-    other.note_seen(scene.held.signing[0].public.raw, vote)
+    note(other, scene, vote)
     check = asking(scene, 1, restored)
     relay = check.read([])
     relay += asking(scene, 2, other).read(relay)
@@ -96,11 +106,9 @@ def test_a_restored_ledger_is_refused(scene: Scene, tmp_path: Path) -> None:
 def test_a_vote_at_another_place_of_the_ledger_is_another_vote(
     scene: Scene, tmp_path: Path
 ) -> None:
-    ledger, _, vote = signed_once(tmp_path, scene)
+    ledger, _, _ = signed_once(tmp_path, scene)
     (other,) = ledgers(tmp_path, 1)
-    other.note_seen(
-        scene.held.signing[0].public.raw, SeenVote(vote.plan_hash, vote.statement_hash, b"h" * 32)
-    )
+    note(other, scene, closing.vote(STATEMENT, b"h" * 32, scene.held.signing[0]))
     check = asking(scene, 1, ledger)
     relay = check.read([])
 
@@ -149,6 +157,66 @@ def test_answers_that_do_not_count(
     assert caplog.text.count("passing over") == (
         3 if defect not in ("for another trustee", "twice by one", "own") else 0
     )
+
+
+def test_a_witness_behind_enough_confirmations_is_heard(scene: Scene, tmp_path: Path) -> None:
+    _, backup, vote = signed_once(tmp_path, scene)
+    (tmp_path / "restored.jsonl").write_bytes(backup)
+    others = ledgers(tmp_path, 3)
+    note(others[2], scene, vote)
+    check = asking(scene, 1, new_ledger(tmp_path / "restored.jsonl"))
+    relay = check.read([])
+    for index, other in enumerate(others, start=2):
+        relay += asking(scene, index, other).read(relay[:1])[1:]
+
+    with pytest.raises(LedgerError, match="trustee-4 saw"):
+        check.read(relay)
+    assert not check.passed
+
+
+def test_a_witness_that_comes_later_ends_it_still(scene: Scene, tmp_path: Path) -> None:
+    _, backup, vote = signed_once(tmp_path, scene)
+    (tmp_path / "restored.jsonl").write_bytes(backup)
+    others = ledgers(tmp_path, 3)
+    note(others[2], scene, vote)
+    check = asking(scene, 1, new_ledger(tmp_path / "restored.jsonl"))
+    relay = check.read([])
+    late = asking(scene, 4, others[2]).read(relay)[1:]
+    for index, other in enumerate(others[:2], start=2):
+        relay += asking(scene, index, other).read(relay[:1])[1:]
+    check.read(relay)
+    assert check.passed
+
+    with pytest.raises(LedgerError, match="trustee-4 saw"):
+        check.read(relay + late)
+
+
+@pytest.mark.parametrize("shown", ["nothing", "its own vote", "altered", "another kind"])
+def test_a_liar_ends_nobody_and_is_named(
+    scene: Scene, tmp_path: Path, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject, liar = scene.held.signing[:2]
+    payload = open_signed(closing.vote(STATEMENT, b"h" * 32, liar), "closing").payload
+    vote = {
+        "nothing": b"",
+        "its own vote": liar.sign("closing", payload),
+        "altered": subject.sign("closing", payload)[:-1] + b"x",
+        "another kind": subject.sign("sums", payload),
+    }[shown]
+    check = asking(scene, 1, ledgers(tmp_path, 1)[0])
+    (question,) = check.read([])
+
+    def lie(answer: pb.LedgerAnswer) -> None:
+        answer.votes.add(vote=vote)
+
+    (lies,) = answers(scene, question, lie, [liar])
+    honest = answers(scene, question, lambda _: None, scene.held.signing[2:4])
+
+    check.read([question, lies, *honest[:1]])
+    assert not check.passed
+    assert "trustee trustee-2 answers with" in caplog.text
+    check.read([question, lies, *honest])
+    assert check.passed
 
 
 def test_honest_answers_of_this_form_do_count(scene: Scene, tmp_path: Path) -> None:
@@ -210,3 +278,27 @@ def test_a_coordinator_without_such_a_round_is_asked_again(
     assert not peers.confirmed(scene.held.ceremony.key_id)
     assert peers.waiting == ""
     assert caplog.text.count("no round here uses that key") == 1
+
+
+def test_a_question_that_was_replaced_keeps_no_other_from_its_answer(
+    scene: Scene, tmp_path: Path
+) -> None:
+    questions = [
+        asking(scene, index, new_ledger(tmp_path / f"{index}")).read([]) for index in (1, 3)
+    ]
+    posted: list[int] = []
+
+    class Relay:
+        def peers(self, key_id: bytes) -> list[bytes]:
+            return [data for found in questions for data in found]
+
+        def post_peer(self, statement: bytes) -> None:
+            if pb.Signed.FromString(statement).kind == ANSWER:
+                subject = pb.LedgerAnswer.FromString(open_signed(statement, ANSWER).payload).subject
+                if subject == 1:
+                    raise RefusedError("to no question that is asked now", "PolicyRefusal")
+                posted.append(subject)
+
+    Peers(Relay(), [scene.accepted(2)], new_ledger(tmp_path / "own")).poll()
+
+    assert posted == [3]
