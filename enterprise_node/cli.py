@@ -16,7 +16,7 @@ import typer
 from enterprise_node import cli_ledger, cli_setup
 from enterprise_node.cli_shared import AsJson, Folder, RoundId, show
 from enterprise_node.errors import NodeError, NodeUsageError, PlanRefused
-from enterprise_node.private import checking, events
+from enterprise_node.private import checking, events, outlook
 from enterprise_node.private.events import Event
 from enterprise_node.private.intake import read_own, require_usable
 from enterprise_node.private.position import position, read_targets
@@ -46,6 +46,10 @@ Correct = Annotated[
 ReplacePlan = Annotated[
     bool, typer.Option("--replace-plan", help="Accept another plan for a period, knowingly.")
 ]
+Plan = Annotated[
+    str | None,
+    typer.Option("--plan", metavar="HASH", help="The plan you mean; else what you previewed last."),
+]
 
 
 @app.command("import")
@@ -59,6 +63,10 @@ def import_(
     plants: Annotated[
         int, typer.Option(min=1, help="How many rows are yours, one a plant; they are summed.")
     ] = 1,
+    other_id: Annotated[
+        bool,
+        typer.Option("--other-id", help="The file has you under another id than the operator."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read your records by a mapping, compute your measures and keep them in the folder.
@@ -66,9 +74,18 @@ def import_(
     Example: cefed node import nodes/A01 --records a01.csv --mapping mapping.toml --enterprise A01
     """
     store = NodeStore(folder)
-    own = read_own(records, mapping, enterprise, plants)
+    enrolled = store.settings().enterprise_id
+    own = read_own(records, mapping, enterprise, plants, enrolled)
+    if own.enterprise != enrolled and not other_id:
+        raise NodeUsageError(
+            f"{folder} is the node of {enrolled}, the row is that of {own.enterprise}; nothing was "
+            "imported. If both are the same enterprise, say --other-id"
+        )
     require_usable(own)
     store.save_import(own, records.read_bytes(), mapping.read_bytes())
+    now = int(time.time())
+    found = (outlook.earlier_figures(store, kept, now) for kept in store.rounds())
+    earlier = [text for text in found if text is not None]
     facts = {
         "enterprise": own.enterprise,
         "cohort": own.cohort,
@@ -76,6 +93,7 @@ def import_(
         "measures": sorted(own.integers),
         "findings": list(own.findings),
         "notes": list(own.notes),
+        "earlier_figures": earlier,
     }
     summed = f" over {own.plants} plants" if own.plants > 1 else ""
     show(
@@ -86,6 +104,7 @@ def import_(
             "imported: " + ", ".join(own.integers),
             *(f"  finding: {finding}" for finding in own.findings),
             *(f"  note: {note}" for note in own.notes),
+            *earlier,
             f"Look at them with: cefed node check {folder}",
         ],
     )
@@ -120,19 +139,26 @@ def preview(folder: Folder, round_id: RoundId, as_json: AsJson = False) -> None:
 
     Example: cefed node preview nodes/A01 --round region-a-2020
     """
-    seen = preview_round(NodeStore(folder), round_id, int(time.time()))
-    show(as_json, seen.document(), seen.lines())
+    store = NodeStore(folder)
+    seen = preview_round(store, round_id, int(time.time()))
+    command = f"cefed node approve {folder} --round {round_id} --plan {seen.plan_hash}"
+    if store.round(round_id).version():
+        command += " --correct"
+    if seen.held_against:
+        command += " --replace-plan"
+    show(as_json, seen.document(), [*seen.lines(), "", f"To contribute: {command}"])
 
 
 @app.command()
 def approve(
     folder: Folder,
     round_id: RoundId,
+    plan: Plan = None,
     correct: Correct = False,
     replace_plan: ReplacePlan = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decide that this node contributes to a round; the next run does it.
+    """Decide that this node contributes to the plan that you looked at; the next run does it.
 
     Example: cefed node approve nodes/A01 --round region-a-2020
     """
@@ -142,6 +168,7 @@ def approve(
         int(time.time()),
         correct=correct,
         replace_plan=replace_plan,
+        plan=plan,
     )
     show(
         as_json,
@@ -159,6 +186,7 @@ def run(
     round_id: Annotated[
         str | None, typer.Option("--round", metavar="ID", help="The round that you ask about.")
     ] = None,
+    plan: Plan = None,
     correct: Correct = False,
     replace_plan: ReplacePlan = False,
     repeat: Annotated[
@@ -178,6 +206,8 @@ def run(
     store = NodeStore(folder)
     if (correct or replace_plan) and round_id is None:
         raise NodeUsageError("say which round with --round ID")
+    if plan is not None and not (correct or replace_plan):
+        raise NodeUsageError("--plan goes with --correct or --replace-plan")
     with PrivateSide(store) as side:
         if repeat:
             side.repeat_everything()
@@ -189,6 +219,7 @@ def run(
                 int(time.time()),
                 correct=correct,
                 replace_plan=replace_plan,
+                plan=plan,
             )
         if watch:
             _watch(side, interval)

@@ -53,6 +53,8 @@ def enrol(
 ) -> None:
     """Make a node from an invitation: a key of its own, a policy, a request in the outbox.
 
+    A node whose key was revoked takes a new invitation into its old folder, under a new key; it
+    keeps its policy and all that it remembers.
     Compare the trustees with what each of them gave you itself: name their identity.json files, or
     compare the fingerprints that are shown.
     Example: cefed node enrol nodes/A01 --invitation a01.json --trustee t1.json --trustee t2.json
@@ -77,7 +79,8 @@ def enrol(
     shared = store.exchange()
     with PrivateSide(store, shared) as side:
         side.step()
-    key = store.key().public
+    upcoming = store.next_key()
+    key = (store.key() if upcoming is None else upcoming).public
     show(
         as_json,
         {

@@ -10,7 +10,9 @@ the SHA-256 of all of them, and then the payload. A file appears under its name 
 is cut short or altered was so on its way (a medium pulled out, a copy that broke); it is
 recognised, renamed to ``*.damaged`` and reported. There are no locks, links or times in it: the
 folder may be copied over removable media, and a file that arrives twice is recognised by its
-content. Names are built so that Windows takes them. SPEC.md section 7.
+content. Each side takes the other for one that may put anything there: links, pipes, folders and
+files without end are set aside, and nothing is read or written through them. Names are built so
+that Windows takes them. SPEC.md section 7.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from enterprise_node.errors import EnvelopeDamaged, ExchangeError
 from protocols.errors import StorageError
-from protocols.files import read_limited, replace_file
+from protocols.files import UnfitFile, read_untrusted, replace_file
 from protocols.hashing import length_prefixed
 
 MAGIC = b"cefed-envelope/1\n"
@@ -33,11 +36,17 @@ MAX_HEADER_BYTES = 1024
 MAX_PAYLOAD_BYTES = (1 << 28) + (1 << 20)
 """Room for the end of a round's log, the largest thing that a gateway hands in."""
 
+GATEWAY_FILE = "gateway.toml"
+"""Beside the mailboxes: where the gateway dials. Enrolling writes it."""
+
 SUFFIX = ".envelope"
 TAKEN = ".taken"
 DAMAGED = ".damaged"
 MAX_FILES = 10_000
 """What is read of one folder at a time; whoever can write there could fill it."""
+
+MAX_TAKEN_BYTES = 2 * MAX_PAYLOAD_BYTES
+"""How much is held at a time, beyond the last envelope."""
 
 OUT_KINDS = ("pass", "enrolment", "rotation", "contribution", "receipt")
 """From the private side. A ``receipt`` goes back to the gateway: it asks for that round's end."""
@@ -125,10 +134,14 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Damaged:
-    """A file that was set aside: the name it has now, and what is wrong with it."""
+    """What is no envelope: the name it has now, and what is wrong with it.
+
+    ``aside``: whether it was set aside. What can neither be read nor renamed is left, and told.
+    """
 
     name: str
     reason: str
+    aside: bool = True
 
 
 class Mailbox:
@@ -149,6 +162,8 @@ class Mailbox:
         :raises StorageError: it cannot be written; an earlier one is still there then.
         """
         path = self.folder / (label + envelope.file_name)
+        if path.is_dir() and not path.is_symlink():
+            _set_aside(path, path.name, "is a folder")  # no file takes the place of one
         replace_file(path, envelope.to_bytes(), durable=self._durable)
 
     def holds(self, envelope: Envelope) -> bool:
@@ -159,7 +174,7 @@ class Mailbox:
         """The envelope of a kind and subject; None if there is none, or a damaged one."""
         path = self.folder / (safe_name(kind, subject) + SUFFIX)
         try:
-            return Envelope.from_bytes(read_limited(path, _MAX_FILE_BYTES))
+            return _read(path)
         except (StorageError, EnvelopeDamaged):
             return None
 
@@ -186,11 +201,18 @@ class Mailbox:
                 continue  # still being written or copied by somebody: next time
         taken: list[tuple[Path, Envelope]] = []
         damaged: list[Damaged] = []
+        room = MAX_TAKEN_BYTES
         for path in self._names(TAKEN):
             try:
-                taken.append((path, Envelope.from_bytes(read_limited(path, _MAX_FILE_BYTES))))
+                envelope = _read(path)
+                taken.append((path, envelope))
+                room -= len(envelope.payload)
             except EnvelopeDamaged as error:
                 damaged.append(_set_aside(path, path.name.removesuffix(TAKEN), str(error)))
+            except StorageError as error:
+                damaged += _left(path, error)
+            if room < 0:
+                break  # the rest next time: whoever can write there could fill the memory
         return taken, damaged
 
     def done(self, path: Path) -> None:
@@ -202,11 +224,11 @@ class Mailbox:
         damaged: list[Damaged] = []
         for path in paths:
             try:
-                envelope = Envelope.from_bytes(read_limited(path, _MAX_FILE_BYTES))
+                envelope = _read(path)
             except EnvelopeDamaged as error:
                 damaged.append(_set_aside(path, path.name, str(error)))
-            except StorageError:
-                continue  # withdrawn since the folder was listed
+            except StorageError as error:
+                damaged += _left(path, error)
             else:
                 found.setdefault(envelope.digest, envelope)
         return list(found.values()), damaged
@@ -241,6 +263,16 @@ class Exchange:
         except OSError as error:
             raise ExchangeError(f"cannot make {error.filename}: {error.strerror}") from error
         return cls(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Exchange:
+        """The folder as it was made once; a part that a copy left out is made again.
+
+        :raises ExchangeError: it is not there, or empty as the place of a medium that is not in.
+        """
+        if not any((folder / part).exists() for part in (GATEWAY_FILE, "outbox", "inbox")):
+            raise ExchangeError(f"{folder} is missing: mount or restore it")
+        return cls.create(folder)
 
 
 def safe_name(kind: str, subject: str) -> str:
@@ -280,17 +312,43 @@ def _header_line(header: dict[str, object]) -> bytes:
     return json.dumps(header, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _set_aside(path: Path, name: str, reason: str) -> Damaged:
-    aside = path.with_name(name + DAMAGED)
+def _read(path: Path) -> Envelope:
+    """:raises EnvelopeDamaged: it is none. :raises StorageError: gone, or not readable now."""
     try:
-        os.replace(path, aside)
-    except OSError as error:
-        raise ExchangeError(f"cannot set {path} aside: {error.strerror}") from error
-    return Damaged(aside.name, reason)
+        return Envelope.from_bytes(read_untrusted(path, _MAX_FILE_BYTES))
+    except UnfitFile as error:
+        raise EnvelopeDamaged("is too large, or no file at all") from error
+
+
+def _set_aside(path: Path, name: str, reason: str) -> Damaged:
+    # The second name is for one that is taken by a folder, or would be too long.
+    for aside in (name + DAMAGED, secrets.token_hex(8) + DAMAGED):
+        try:
+            os.replace(path, path.with_name(aside))
+        except OSError:
+            continue
+        return Damaged(_shown(aside), reason)
+    return Damaged(_shown(path.name), f"{reason}, and it cannot be set aside", aside=False)
+
+
+def _left(path: Path, error: StorageError) -> list[Damaged]:
+    """What to say about a file that cannot be read now; nothing if it is gone meanwhile."""
+    if not os.path.lexists(path):
+        return []
+    reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else str(error)
+    return [Damaged(_shown(path.name), f"cannot be read now ({reason})", aside=False)]
+
+
+def _shown(name: str) -> str:
+    """A name that somebody else chose, fit for a terminal and a log."""
+    return ascii(name)[1:-1]
 
 
 def _remove(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            _set_aside(path, path.name, "is a folder")
+        else:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise ExchangeError(f"cannot remove {path}: {error.strerror}") from error

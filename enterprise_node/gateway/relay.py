@@ -17,7 +17,8 @@ from enterprise_node.exchange import Envelope, Exchange, pack
 from enterprise_node.gateway.client import CoordinatorClient, Summary
 from enterprise_node.gateway.errors import CoordinatorRefused, NotAdmitted
 from enterprise_node.gateway.state import FILE, State
-from protocols.errors import MalformedMessage
+from protocols.errors import MalformedMessage, RoundNotOpen
+from protocols.passes import InvalidPass, expiry
 from protocols.wire import messages_pb2
 from protocols.wire import service_pb2 as pb
 from protocols.wire.codec import MAX_SMALL, decode
@@ -29,6 +30,9 @@ TAIL_ENTRIES_PER_TRUSTEE = 10
 """How much of a log's end holds the closing and the release: after the contributions come the
 inclusion list, the release, and five kinds of statements by each trustee, each counted twice in
 case some were interleaved with others."""
+
+ASK_AGAIN_SECONDS = 600.0
+"""Between two questions about a request that was refused: an operator may approve it after all."""
 
 ENDED = frozenset({"released", "withheld", "cancelled"})
 PUBLISHED = frozenset({"released", "withheld"})
@@ -61,6 +65,9 @@ class Relay:
         self._state = State(exchange.folder / FILE)
         self._serial = 0
         self._report = Report()
+        self._refused: dict[str, tuple[str, float]] = {}
+        """By kind, the request that was refused and when; a gateway that is started asks at once.
+        """
 
     def step(self) -> Report:
         """Carry everything out and in that there is.
@@ -140,9 +147,11 @@ class Relay:
     def _read_outbox(self) -> list[Envelope]:
         out, damaged = self._exchange.outbox.read()
         for item in damaged:
-            text = f"{item.name} in the outbox {item.reason}; the private side writes it again"
+            text = f"{item.name} in the outbox {item.reason}"
             LOG.warning("%s", text)
-            self._notice("damaged", what="envelope", text=text)
+            if item.aside:
+                text += "; the private side writes it again"
+                self._notice("damaged", what="envelope", text=text)
         bearer = _newest(out, "pass")
         self._serial = bearer.serial if bearer is not None else 0
         self._state.begin(self._serial)
@@ -150,9 +159,11 @@ class Relay:
 
     def _enrol(self, request: Envelope) -> str:
         deed, content = f"{request.kind}", request.digest
-        for decided in ("enrolled", "refused"):
-            if self._state.is_done(deed, f"{decided} {content}"):
-                return decided
+        if self._state.is_done(deed, f"enrolled {content}"):
+            return "enrolled"
+        refused, asked = self._refused.get(deed, ("", 0.0))
+        if refused == content and 0 <= self._clock() - asked < ASK_AGAIN_SECONDS:
+            return "refused"
         try:
             answer = self._client.enrol(request.payload)
             state, reason = answer.state, answer.reason
@@ -162,7 +173,9 @@ class Relay:
         if state == "enrolled":
             self._put("certificate", "", answer.certificate)
         elif state == "refused":
-            self._notice("refused", what=request.kind, text=reason or "no reason given")
+            self._refused[deed] = (content, self._clock())
+            if not self._state.is_done(deed, f"{state} {content}"):
+                self._notice("refused", what=request.kind, text=reason or "no reason given")
         elif not self._state.is_done(deed, f"{state} {content}"):
             text = "the coordinator has the request; its operator has to approve it"
             self._notice("waiting", what=request.kind, text=text)
@@ -170,15 +183,21 @@ class Relay:
         return state
 
     def _submit(self, bearer: bytes, contributions: list[Envelope]) -> None:
+        # One that comes back after it was gone is handed in again: its node was restored from a
+        # backup, and waits for the receipt once more.
+        self._state.keep_only("contribution", {_deed(envelope) for envelope in contributions})
         for envelope in contributions:
             # A medium that was used twice may leave an older copy beside it: each goes in once.
-            content = envelope.digest
-            deed = f"contribution {envelope.subject} {content[:16]}"
+            content, deed = envelope.digest, _deed(envelope)
             if self._state.is_done(deed, content):
                 continue
             try:
                 receipt = self._client.submit(bearer, envelope.subject, envelope.payload)
             except CoordinatorRefused as error:
+                if error.reason_name == RoundNotOpen.__name__:
+                    # By the coordinator's clock it is too early; the same bytes are taken later.
+                    self.note("waiting", str(error), once=deed)
+                    continue
                 self._notice(
                     "refused",
                     what="contribution",
@@ -257,10 +276,28 @@ class Relay:
         self._put("notice", hashlib.sha256(payload).hexdigest()[:16], payload)
 
 
+def _deed(contribution: Envelope) -> str:
+    """What handing in a contribution is remembered as."""
+    return f"contribution {contribution.subject} {contribution.digest[:16]}"
+
+
 def _newest(envelopes: list[Envelope], kind: str) -> Envelope | None:
-    """The envelope of a kind that the private side wrote last, as far as can be told."""
+    """The envelope of a kind that the private side wrote last, as far as can be told.
+
+    Of several passes, as a medium that was used before leaves them, the one that is valid longest.
+    """
     found = [envelope for envelope in envelopes if envelope.kind == kind]
-    return max(found, key=lambda envelope: envelope.serial) if found else None
+    return max(found, key=lambda envelope: (envelope.serial, _ends(envelope)), default=None)
+
+
+def _ends(envelope: Envelope) -> int:
+    """When a pass ends; 0 for anything else."""
+    if envelope.kind != "pass":
+        return 0
+    try:
+        return expiry(envelope.payload)
+    except InvalidPass:
+        return 0
 
 
 def _index_of(receipt: bytes | None) -> int | None:

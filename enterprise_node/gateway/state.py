@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 
 from protocols.errors import StorageError
@@ -17,6 +18,10 @@ LOG = logging.getLogger("cefed.gateway")
 SCHEMA = "cefed.gateway-state/1"
 FILE = "gateway-state.json"
 MAX_BYTES = 1 << 24
+
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What a file that somebody else wrote can do to whoever reads it as this one."""
 
 
 class State:
@@ -43,11 +48,19 @@ class State:
     def number(self, deed: str) -> int | None:
         """The number that ``deed`` was done for; None if there is none."""
         content = self._done.get(deed, "")
-        return int(content) if content.isascii() and content.isdigit() else None
+        return int(content) if _NUMBER.fullmatch(content) else None
 
     def forget(self, deed: str) -> None:
         """Have a deed done again."""
         self._done.pop(deed, None)
+
+    def keep_only(self, kind: str, deeds: set[str]) -> None:
+        """Forget the deeds of a kind that are not among ``deeds``: their envelopes are gone."""
+        self._done = {
+            deed: content
+            for deed, content in self._done.items()
+            if not deed.startswith(f"{kind} ") or deed in deeds
+        }
 
     def save(self) -> None:
         """Write the file if anything changed. :raises StorageError: it cannot be written."""
@@ -69,6 +82,6 @@ class State:
                 raise ValueError(SCHEMA)
             done = {str(deed): str(content) for deed, content in document["done"].items()}
             return int(document["serial"]), done
-        except (StorageError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (StorageError, *_DAMAGED):
             LOG.warning("%s is damaged; everything is done once more", self._path.name)
             return 0, {}

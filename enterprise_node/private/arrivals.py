@@ -12,13 +12,13 @@ from enterprise_node.errors import EnvelopeDamaged, ReleaseRefused
 from enterprise_node.exchange import Envelope, unpack
 from enterprise_node.private.events import NOTICE, RECEIPT, REFUSED, RELEASE, Event
 from enterprise_node.private.identity import take_certificate
-from enterprise_node.private.noticeboard import Noticeboard
+from enterprise_node.private.noticeboard import GatewayNotice, Noticeboard
 from enterprise_node.private.participation import read_offer_terms
 from enterprise_node.private.published import check_counted, check_release
 from enterprise_node.private.rounds import Refusal, RoundFolder, read_offer
 from enterprise_node.private.store import NodeStore
 from enterprise_node.private.submission import settle
-from protocols.errors import ProtocolError
+from protocols.errors import ContributionRefused, ProtocolError
 from protocols.signing import VerifyKey
 from protocols.terms import Terms
 from protocols.transcript import Entry, check_inclusion, open_receipt
@@ -78,6 +78,8 @@ class Arrivals:
                 "contributed; what came is put away and nothing of it is believed",
                 folder.round_id,
             )
+        # Before anything is kept: what the coordinator did not sign takes nobody's place.
+        read_offer_terms(offer, self._store.policy(), folder.round_id)
         folder.keep("description", payload)
         return None  # what follows from it is said when the round is considered
 
@@ -134,18 +136,21 @@ class Arrivals:
         return None
 
     def _notice(self, payload: bytes) -> Event | None:
-        notice = self._noticeboard.add(payload)
-        if notice is None:
-            return None
+        notice = GatewayNotice.from_payload(payload)
         text = notice.text
         if notice.about == "refused" and notice.what == "contribution":
             folder = self._store.round(notice.round_id)
             version = folder.version()
             sent = folder.contribution(version)
             if sent is None or hashlib.sha256(sent).hexdigest() != notice.sha256:
+                self._noticeboard.add(payload)
                 return None  # about bytes that have their receipt, or were replaced
+            # Before the notice is noted: once it is, it counts as one that was dealt with.
             folder.keep_refusal(Refusal(version, notice.reason_name, text, notice.time))
-            text = f"{text}. {ADVICE.format(folder.round_id)}"
+            if notice.reason_name == ContributionRefused.__name__:
+                text = f"{text}. {ADVICE.format(folder.round_id)}"
+        if self._noticeboard.add(payload) is None:
+            return None
         return Event(NOTICE, f"{notice.about}: {text}", notice.round_id)
 
 

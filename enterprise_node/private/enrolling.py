@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enterprise_node.errors import NodeStoreError, NodeUsageError
-from enterprise_node.exchange import Exchange
+from enterprise_node.exchange import GATEWAY_FILE, Exchange
+from enterprise_node.private.identity import next_key, settle_rotation
+from enterprise_node.private.locking import FolderLock
 from enterprise_node.private.policy import ANY, Approver, NodePolicy, TrusteeRules
 from enterprise_node.private.settings import FILE, MAX_NAME, Settings
 from enterprise_node.private.store import NodeStore
@@ -22,7 +24,6 @@ from protocols.files import replace_file
 from protocols.keyfiles import write_private
 from protocols.signing import VerifyKey
 
-GATEWAY_FILE = "gateway.toml"
 AUTHORITY_FILE = "ca.pem"
 
 
@@ -107,27 +108,33 @@ def policy_of(invitation: Invitation, choices: Choices) -> NodePolicy:
 
 
 def enrol(folder: Path, invitation: Invitation, choices: Choices, now: int) -> NodeStore:
-    """Make the node's folder, or give a node that is not enrolled yet another invitation.
+    """Make the node's folder, or give a node another invitation.
+
+    A node that was enrolled already asks under a new key, for one that was revoked. All that it
+    remembers stays: its ledger, its decisions, and the one plan of each period.
 
     :param now: seconds since 1970-01-01 UTC.
-    :raises NodeError: expired, enrolled already, or a folder that cannot be made.
+    :raises NodeError: expired, for another node, or a folder that is in use or cannot be made.
     """
     if now > invitation.expires:
         raise NodeUsageError("the invitation has expired: ask the operator for a new one")
     policy = policy_of(invitation, choices)
     if (folder / FILE).exists():
-        store = _again(folder, invitation)
-    else:
-        exchange = str(choices.exchange.absolute()) if choices.exchange else "exchange"
-        settings = Settings(
-            invitation.enterprise_id[:MAX_NAME],
-            invitation.enterprise_id,
-            invitation.group,
-            exchange,
+        return _again(NodeStore(folder), invitation, choices.exchange)
+    exchange = str(choices.exchange.absolute()) if choices.exchange else "exchange"
+    if (folder / exchange / GATEWAY_FILE).exists():
+        raise NodeUsageError(
+            f"{folder / exchange} is the exchange folder of another node, whose envelopes would be "
+            "lost: choose another with --exchange DIR"
         )
-        store = NodeStore.create(folder, settings, policy)
-    settle_gateway(store.exchange(), invitation.coordinator, invitation.tls_authority)
-    write_private(store.invitation_path, invitation.to_json().encode("utf-8"))
+    settings = Settings(
+        invitation.enterprise_id[:MAX_NAME],
+        invitation.enterprise_id,
+        invitation.group,
+        exchange,
+    )
+    store = NodeStore.create(folder, settings, policy)
+    _keep_invitation(store, invitation)
     return store
 
 
@@ -143,22 +150,49 @@ def settle_gateway(exchange: Exchange, coordinator: str, authority: str) -> None
     replace_file(exchange.folder / GATEWAY_FILE, text.encode("utf-8"))
 
 
-def _again(folder: Path, invitation: Invitation) -> NodeStore:
-    store = NodeStore(folder)
-    if store.certificate() is not None:
-        raise NodeUsageError(f"{folder} is enrolled already; choose another folder")
+def _keep_invitation(store: NodeStore, invitation: Invitation) -> None:
+    exchange = Exchange.create(store.exchange_path())
+    settle_gateway(exchange, invitation.coordinator, invitation.tls_authority)
+    write_private(store.invitation_path, invitation.to_json().encode("utf-8"))
+
+
+def _again(store: NodeStore, invitation: Invitation, exchange: Path | None) -> NodeStore:
     settings, policy = store.settings(), store.policy()
+    if exchange is not None and exchange.resolve() != store.exchange_path().resolve():
+        raise NodeUsageError(
+            f"{store.folder} has its exchange folder at {store.exchange_path()}; to move it, move "
+            f"the folder and change exchange in {store.folder / FILE}"
+        )
     if (settings.enterprise_id, settings.group) != (invitation.enterprise_id, invitation.group):
         raise NodeUsageError(
-            f"{folder} is the node of {settings.enterprise_id} of group {settings.group}, the "
-            f"invitation is for {invitation.enterprise_id} of group {invitation.group}"
+            f"{store.folder} is the node of {settings.enterprise_id} of group {settings.group}, "
+            f"the invitation is for {invitation.enterprise_id} of group {invitation.group}"
         )
     if policy.coordinator_key != invitation.coordinator_key:
         raise NodeUsageError(
             f"the invitation is from another coordinator than the one in {store.policy_path}"
         )
+    lock = FolderLock(store.folder)
+    lock.take()
     try:
+        settle_rotation(store, invitation.coordinator_key)
+        if store.certificate() is not None:
+            _make_another_key(store, invitation)
         store.invitation_path.unlink(missing_ok=True)
+        _keep_invitation(store, invitation)
     except OSError as error:
         raise NodeStoreError(f"cannot replace {store.invitation_path}: {error.strerror}") from error
+    finally:
+        lock.release()
     return store
+
+
+def _make_another_key(store: NodeStore, invitation: Invitation) -> None:
+    """Make the key that is enrolled in the place of one that was revoked.
+
+    One for each invitation: a key that the coordinator knows from another request takes none.
+    """
+    path = store.invitation_path
+    if not path.exists() or Invitation.load(path).id != invitation.id:
+        store.next_key_path.unlink(missing_ok=True)
+    next_key(store)

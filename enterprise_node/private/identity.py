@@ -1,8 +1,8 @@
 """The node's standing with its coordinator: pass, enrolment, certificate, change of the key.
 
 All of it follows from the files of the folder, so that a step may be repeated at any time: an
-invitation without a certificate asks to be enrolled, a next key without one asks to take the place
-of the present one.
+invitation asks to be enrolled, and so for the next key where there is one (the present one was
+revoked); a next key without an invitation asks to take the place of the present one.
 """
 
 from __future__ import annotations
@@ -35,15 +35,27 @@ BACKDATED_SECONDS = 2 * 3600
 
 
 def settle_rotation(store: NodeStore, coordinator: VerifyKey) -> None:
-    """Finish a change of the key that was interrupted after its certificate had come."""
+    """Finish what a certificate that came ends: the change of the key, and its invitation."""
     upcoming, certificate = store.next_key(), store.certificate()
-    if upcoming is None or certificate is None:
+    if certificate is None:
         return
-    if read_certificate(certificate, coordinator, now=None).key == upcoming.public:
+    if upcoming is not None:
+        if read_certificate(certificate, coordinator, now=None).key != upcoming.public:
+            return  # it waits for its own
         try:
             os.replace(store.next_key_path, store.key_path)
         except OSError as error:
             raise NodeStoreError(f"cannot write {store.key_path}: {error.strerror}") from error
+    _forget_invitation(store)
+
+
+def next_key(store: NodeStore) -> SigningKey:
+    """The key that is to take the place of the present one, made if there is none yet."""
+    upcoming = store.next_key()
+    if upcoming is None:
+        upcoming = SigningKey.generate()
+        save_signing_key(store.next_key_path, upcoming)
+    return upcoming
 
 
 def begin_rotation(store: NodeStore) -> VerifyKey:
@@ -60,11 +72,8 @@ def begin_rotation(store: NodeStore) -> VerifyKey:
                 f"the contribution to round {folder.round_id} waits for its receipt and is signed "
                 "by the present key: replace the key after the receipt came"
             )
-    upcoming = store.next_key()
-    if upcoming is None:
-        upcoming = SigningKey.generate()
-        save_signing_key(store.next_key_path, upcoming)
-    return upcoming.public
+    _forget_invitation(store)  # of an enrolment under another key that came to nothing
+    return next_key(store).public
 
 
 def speak(
@@ -77,13 +86,16 @@ def speak(
         lifetime = GATEWAY_SECONDS + BACKDATED_SECONDS
         current = make_pass(key, coordinator, now=now - BACKDATED_SECONDS, lifetime=lifetime)
     outgoing.send(key, "pass", current)
-    if store.certificate() is None and store.invitation_path.exists():
-        invitation = Invitation.load(store.invitation_path)
-        outgoing.send(key, "enrolment", enrolment_statement(invitation, key))
+    upcoming = store.next_key()
+    invited = store.invitation_path.exists()
+    if invited:
+        asking = key if upcoming is None else upcoming
+        announced = None if upcoming is None else upcoming.public
+        statement = enrolment_statement(Invitation.load(store.invitation_path), asking)
+        outgoing.send(key, "enrolment", statement, next_key=announced)
     else:
         outgoing.withdraw("enrolment")
-    upcoming = store.next_key()
-    if upcoming is None:
+    if upcoming is None or invited:
         outgoing.withdraw("rotation")
     else:
         settings = store.settings()
@@ -108,12 +120,10 @@ def take_certificate(store: NodeStore, data: bytes, coordinator: VerifyKey) -> E
     known = {store.key().public} | ({upcoming.public} if upcoming is not None else set())
     if certificate.key not in known:
         raise EnrolmentError("the certificate is for another key than this node's")
-    if store.certificate() != data:
-        replace_file(store.certificate_path, data)
-    elif upcoming is None:
-        return None
+    if store.certificate() == data:
+        return None  # what is left to do about it, the beginning of every step does
+    replace_file(store.certificate_path, data)
     settle_rotation(store, coordinator)
-    _forget_invitation(store)
     return Event(
         CERTIFICATE,
         f"the coordinator knows {certificate.key.fingerprint} as {certificate.enterprise_id}",

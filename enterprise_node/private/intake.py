@@ -46,12 +46,17 @@ class OwnMeasures:
 
 
 def read_own(
-    records: Path, mapping: Path, enterprise: str | None = None, plants: int = 1
+    records: Path,
+    mapping: Path,
+    enterprise: str | None = None,
+    plants: int = 1,
+    enrolled: str | None = None,
 ) -> OwnMeasures:
     """The measures of one enterprise of a records file.
 
     :param enterprise: its id; may be left out when the file has one row.
     :param plants: how many rows it has, one for each plant; they are summed.
+    :param enrolled: the id that is taken when none is named and the file has several.
     :raises AccountingError: the file or the mapping cannot be used, or has other rows.
     :raises NodeUsageError: the file has several enterprises and none was named.
     """
@@ -63,12 +68,14 @@ def read_own(
         return replace(summed, plants=plants)
     intake = compute_file(records, mapping)
     if enterprise is None:
-        if len(intake.enterprises) != 1:
+        if len(intake.enterprises) == 1:
+            return of_row(intake, intake.enterprises[0])
+        if enrolled is None or not any(row.enterprise == enrolled for row in intake.enterprises):
             raise NodeUsageError(
                 f"{records} holds {len(intake.enterprises)} enterprises; name yours with "
                 "--enterprise ID"
             )
-        return of_row(intake, intake.enterprises[0])
+        enterprise = enrolled
     return of_row(intake, intake.of(enterprise))
 
 

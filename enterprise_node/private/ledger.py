@@ -17,8 +17,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from enterprise_node.errors import LedgerBroken
+from enterprise_node.errors import LedgerBroken, NodeStoreError
 from enterprise_node.private.lines import append_line, read_lines
 from protocols.errors import InvalidSignature, StorageError
 from protocols.files import read_limited, replace_file
@@ -38,8 +39,8 @@ class EgressEntry:
     """One line. ``time`` is in seconds since 1970-01-01 UTC, hashes and keys are hexadecimal.
 
     ``destination`` names who it is for: the coordinator's fingerprint. ``statement`` is how a
-    receipt refers to the bytes. ``next_key`` is empty but in the entry of a rotation: the key that
-    may sign the entries after it.
+    receipt refers to the bytes. ``next_key`` is empty but in the entry of a request for a new
+    key: the key that may sign the entries after it.
     """
 
     number: int
@@ -56,6 +57,11 @@ class EgressEntry:
     hash: str
     signature: str
 
+    @classmethod
+    def read(cls, fields: object) -> EgressEntry:
+        """An entry from JSON, of which only the form is checked. :raises ValueError: not one."""
+        return cls(**_of_types(fields, cls))
+
     def line(self) -> str:
         """The line as it stands in the file, without its end."""
         return canonical(asdict(self))
@@ -69,6 +75,11 @@ class Head:
     hash: str
     key: str
     signature: str
+
+    @classmethod
+    def read(cls, fields: object) -> Head:
+        """A head from JSON, of which only the form is checked. :raises ValueError: not one."""
+        return cls(**_of_types(fields, cls))
 
 
 class EgressLedger:
@@ -130,8 +141,8 @@ class EgressLedger:
         if not self._head_path.exists():
             return None
         try:
-            return Head(**json.loads(read_limited(self._head_path, MAX_LINE)))
-        except (StorageError, ValueError, TypeError) as error:
+            return Head.read(json.loads(read_limited(self._head_path, MAX_LINE)))
+        except (StorageError, ValueError, RecursionError) as error:
             raise LedgerBroken(f"{self._head_path}: not the head of an egress ledger") from error
 
     def verify(self, key: VerifyKey) -> int:
@@ -145,6 +156,21 @@ class EgressLedger:
             raise LedgerBroken(f"{self._head_path} is missing: nobody can tell how long it was")
         verify_chain(entries, head, key)
         return len(entries)
+
+    def require_whole(self, key: VerifyKey) -> None:
+        """Check that the ledger may be continued. Called before the private side signs anything.
+
+        :raises NodeStoreError: it does not hold.
+        """
+        try:
+            if self.head() is None and len(self.entries()) == 1:
+                return  # a crash came between the first line and its head; the next line heals it
+            self.verify(key)
+        except LedgerBroken as error:
+            raise NodeStoreError(
+                f"{self.path} does not hold, so nothing is signed ({error}); restore it and "
+                f"{self._head_path.name} from a backup"
+            ) from error
 
 
 def make_head(key: SigningKey, count: int, last: str) -> Head:
@@ -192,7 +218,7 @@ def canonical(fields: dict[str, str | int]) -> str:
 
 
 def _check_head(head: Head, entries: list[EgressEntry], allowed: str) -> None:
-    if type(head.count) is not int or not 0 < head.count <= len(entries):
+    if not 0 < head.count <= len(entries):
         raise LedgerBroken(
             f"the ledger has {len(entries)} entries, its signed head counts {head.count}: the end "
             "was cut off"
@@ -214,12 +240,20 @@ def _check(key: str, kind: str, payload: bytes, signature: str, where: str) -> N
 
 def _parse(line: bytes, number: int) -> EgressEntry:
     try:
-        return EgressEntry(**json.loads(line))
-    except (ValueError, TypeError, RecursionError) as error:
+        return EgressEntry.read(json.loads(line))
+    except (ValueError, RecursionError) as error:
         raise LedgerBroken(
             f"line {number}: not an entry of an egress ledger; restore egress.jsonl from a "
             "backup, or move it and egress.head away to begin a new one"
         ) from error
+
+
+def _of_types(fields: object, kind: type) -> dict[str, Any]:
+    """``fields``, which are those of a dataclass of texts and numbers and of their types."""
+    wanted = {name: int if of == "int" else str for name, of in kind.__annotations__.items()}
+    if not isinstance(fields, dict) or {name: type(v) for name, v in fields.items()} != wanted:
+        raise ValueError("other fields than are needed, or of other types")
+    return fields
 
 
 def _signature(key: SigningKey, kind: str, payload: bytes) -> str:

@@ -79,8 +79,8 @@ def verify_export(data: bytes, key: VerifyKey | None = None) -> Verified:
         document = json.loads(data)
         if document["schema"] != SCHEMA:
             raise LedgerBroken(f"not an export of an egress ledger ({SCHEMA})")
-        entries = [EgressEntry(**item) for item in document["entries"]]
-        head = Head(**document["head"]) if document["head"] is not None else None
+        entries = [EgressEntry.read(item) for item in document["entries"]]
+        head = Head.read(document["head"]) if document["head"] is not None else None
         own = _key(document["key"])
         named = document["coordinator_key"]
         coordinator = _key(named) if named is not None else None

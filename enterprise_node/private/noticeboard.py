@@ -43,7 +43,7 @@ class GatewayNotice:
                 for name in ("about", "what", "round_id", "sha256", "reason_name", "text")
             }
             return cls(**texts, time=int(fields["time"]))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise EnvelopeDamaged("not a notice") from error
 
 

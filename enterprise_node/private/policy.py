@@ -114,7 +114,7 @@ class NodePolicy(_Model):
                 f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
             )
             raise NodeStoreError(f"{path}: {problems}") from error
-        except (StorageError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (StorageError, ValueError, RecursionError) as error:
             raise NodeStoreError(f"{path}: not a policy: {error}") from error
 
     def to_toml(self) -> str:

@@ -8,8 +8,9 @@ published ratios, the K grade from the cohort's two sums, the target from the ba
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from accounting.grade import ValueBasis, carbon_intensity, grade
 from enterprise_node.errors import ReleaseRefused
 from enterprise_node.private.intake import OwnMeasures
 
+MAX_DIGITS = 300
 _HALF = Fraction(1, 2)
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+|/[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,20 +92,22 @@ def position(
         raise ReleaseRefused(
             f"the release is of cohort {document.get('cohort')!r}, this node's is {own.cohort!r}"
         )
-    if document.get("withheld") is not None:
-        return Position(own.enterprise, own.cohort, document.get("n"), str(document["withheld"]))
     try:
+        members = _members(document.get("n"))
+        withheld = _reason(document.get("withheld"))
+        if withheld is not None:
+            return Position(own.enterprise, own.cohort, members, withheld)
         standings = tuple(
             _standing(name, item, document, own) for name, item in document["indicators"].items()
         )
         number, k = _grade(document, own)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ReleaseRefused(f"the release does not fit this node's measures: {error}") from error
     band = next((s.band for s in standings if s.indicator == document.get("ranking")), None)
     return Position(
         enterprise=own.enterprise,
         cohort=own.cohort,
-        members=document["n"],
+        members=members,
         withheld=None,
         standings=standings,
         grade=number,
@@ -119,7 +124,7 @@ def read_targets(path: Path, cohort: str) -> dict[int, dict[str, str]]:
             for row in csv.DictReader(file):
                 if row["cohort"].lstrip("'") == cohort:
                     found.setdefault(int(row["band"]), {})[row["strategy"]] = row["r"]
-    except (OSError, KeyError, ValueError, csv.Error) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
         raise ReleaseRefused(f"cannot read {path} as targets: {error}") from error
     return found
 
@@ -128,43 +133,38 @@ def _standing(
     name: str, item: Mapping[str, Any], document: Mapping[str, Any], own: OwnMeasures
 ) -> Standing:
     numerator, denominator = (own.integers[item[side]] for side in ("numerator", "denominator"))
+    unit, published = _word(item["unit"]), _published(item.get("value"))
     if denominator == 0:
         why = f"the own {item['denominator']} is zero"
-        return Standing(name, item["unit"], "not defined", item.get("value"), withheld=why)
-    own_value = Fraction(item["scale"]) * numerator / denominator
-    base = Standing(name, item["unit"], _text(own_value), item.get("value"))
+        return Standing(name, unit, "not defined", published, withheld=why)
+    own_value = _number(item["scale"]) * numerator / denominator
+    base = Standing(name, unit, _text(own_value), published)
     ranking = document["rankings"].get(name)
     if ranking is None:
         return base
     if ranking.get("withheld"):
-        return Standing(
-            base.indicator, base.unit, base.own, base.cohort, withheld=ranking["withheld"]
-        )
+        return replace(base, withheld=_reason(ranking["withheld"]))
     bands = ranking["bands"]
     index = _band_index(own_value, bands)
-    members = sum(band["n"] for band in bands)
-    below = sum(band["n"] for band in bands[:index])
-    above = sum(band["n"] for band in bands[index + 1 :])
+    counts = [_count(band["n"]) for band in bands]
+    members, below, above = sum(counts), sum(counts[:index]), sum(counts[index + 1 :])
     worse, better = (below, above) if item["direction"] == "higher" else (above, below)
     median = next(
         (
-            Fraction(c["value"])
+            _number(c["value"])
             for c in ranking["cut_points"]
-            if c.get("value") is not None and Fraction(c["target"]) == _HALF
+            if c.get("value") is not None and _number(c["target"]) == _HALF
         ),
         None,
     )
     best = document.get("best_decile") or {}
-    decile = Fraction(best["value"]) if best.get("indicator") == name else None
-    return Standing(
-        indicator=name,
-        unit=item["unit"],
-        own=base.own,
-        cohort=base.cohort,
+    decile = _number(best["value"]) if best.get("indicator") == name else None
+    return replace(
+        base,
         band=index + 1,
         bands=len(bands),
-        interval=(bands[index]["lower"], bands[index]["upper"]),
-        members_in_band=bands[index]["n"],
+        interval=(_published(bands[index]["lower"]), _published(bands[index]["upper"])),
+        members_in_band=counts[index],
         better_than=(_percent(Fraction(worse, members)), _percent(1 - Fraction(better, members))),
         to_median=_distance(own_value, median),
         to_best=_distance(own_value, decile),
@@ -173,7 +173,7 @@ def _standing(
 
 def _band_index(value: Fraction, bands: Sequence[Mapping[str, Any]]) -> int:
     for index, band in enumerate(bands):
-        if band["upper"] is None or value < Fraction(band["upper"]):
+        if band["upper"] is None or value < _number(band["upper"]):
             return index
     return len(bands) - 1
 
@@ -221,6 +221,42 @@ def _standing_lines(standing: Standing) -> list[str]:
     if standing.to_best is not None:
         lines.append(f"    {standing.to_best} from the best decile's mean")
     return lines
+
+
+def _number(text: object) -> Fraction:
+    """A published number. :raises ValueError: no plain decimal or fraction of a sane length."""
+    if not isinstance(text, str) or len(text) > MAX_DIGITS or not _NUMBER.fullmatch(text):
+        raise ValueError("a published number is not one")
+    return Fraction(text)
+
+
+def _published(text: object) -> str | None:
+    """A published number as it stands there, or None; it can be shown. :raises ValueError: as
+    :func:`_number`."""
+    if text is None:
+        return None
+    _text(_number(text))
+    return str(text)
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 32:
+        raise ValueError("a number of members is not one")
+    return value
+
+
+def _members(value: object) -> int | None:
+    return None if value is None else _count(value)
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is needed")
+    return value
+
+
+def _reason(value: object) -> str | None:
+    return None if value is None else _word(value)
 
 
 def _text(value: Fraction) -> str:

@@ -3,6 +3,7 @@
 ::
 
     description       the coordinator's words about the round, as they came
+    previewed         the hash of the plan that the owner was shown last
     approval.json     what the owner approved
     contribution-1    the signed bytes of version 1, until its receipt came
     receipt-1         the coordinator's receipt for version 1
@@ -124,6 +125,15 @@ class RoundFolder:
     def approve(self, approval: Approval) -> None:
         """Keep what the owner approved."""
         self._keep_json("approval.json", asdict(approval))
+
+    def previewed(self) -> str | None:
+        """The hash of the plan that the owner was shown last, hexadecimal."""
+        data = self._read("previewed", MAX_NOTE_BYTES)
+        return data.decode("ascii", "replace") if data else None
+
+    def keep_previewed(self, plan_hash: str) -> None:
+        """Keep the hash of the plan that the owner was shown."""
+        self.keep("previewed", plan_hash.encode("ascii"))
 
     def refusal(self) -> Refusal | None:
         """What the coordinator said against the last version."""

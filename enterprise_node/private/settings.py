@@ -68,10 +68,9 @@ class Settings:
         except (
             NodeUsageError,
             StorageError,
-            UnicodeDecodeError,
-            tomllib.TOMLDecodeError,
             KeyError,
             ValueError,
+            RecursionError,
         ) as error:
             raise NodeStoreError(f"{path}: not the settings of a node: {error}") from error
 

@@ -31,6 +31,7 @@ from enterprise_node.private.policy import NodePolicy
 from enterprise_node.private.preview import Preview, preview
 from enterprise_node.private.rounds import Approval, Offer, RoundFolder
 from enterprise_node.private.store import NodeStore
+from protocols.contribution import MAX_VERSION
 from protocols.errors import ProtocolError, StorageError
 from protocols.files import read_limited, replace_file
 from protocols.signing import VerifyKey
@@ -58,8 +59,17 @@ class PrivateSide:
         self._lock = FolderLock(store.folder)
 
     def __enter__(self) -> PrivateSide:
-        """Take the folder. :raises NodeUsageError: another process has it."""
+        """Take the folder.
+
+        :raises NodeUsageError: another process has it.
+        :raises NodeStoreError: its ledger does not hold, so that nothing may be signed.
+        """
         self._lock.take()
+        try:
+            self._store.ledger.require_whole(self._store.key().public)
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(
@@ -105,10 +115,14 @@ class PrivateSide:
         inbox = self._exchange.inbox
         taken, damaged = inbox.take()
         happened = [
-            Event(events.DAMAGED, f"{item.name} in the inbox {item.reason}; asked for it again")
+            Event(
+                events.DAMAGED,
+                f"{item.name} in the inbox {item.reason}"
+                + ("; asked for it again" if item.aside else ""),
+            )
             for item in damaged
         ]
-        if damaged:
+        if any(item.aside for item in damaged):
             self.repeat_everything()
         arrivals = Arrivals(self._store, coordinator)
         for path, envelope in sorted(taken, key=lambda item: _order(item[1])):
@@ -138,7 +152,7 @@ class PrivateSide:
 
 
 def preview_round(store: NodeStore, round_id: str, now: int) -> Preview:
-    """What a contribution to a round would be. Reads the folder, sends and keeps nothing.
+    """What a contribution to a round would be. Sends nothing; keeps which plan was shown.
 
     Whether the own values fit is shown to the owner and to nobody else, so a preview binds the node
     to no plan.
@@ -151,7 +165,9 @@ def preview_round(store: NodeStore, round_id: str, now: int) -> Preview:
     terms = accept(store, policy, store.key(), folder, offer, own, now)
     check_values(terms.plan, own)
     held_against = store.commitments.reason_against(terms.plan)
-    return preview(terms, own, store.key(), held_against)
+    seen = preview(terms, own, store.key(), held_against)
+    folder.keep_previewed(seen.plan_hash)
+    return seen
 
 
 def approve_round(
@@ -161,11 +177,14 @@ def approve_round(
     *,
     correct: bool = False,
     replace_plan: bool = False,
+    plan: str | None = None,
 ) -> Terms:
     """Write down that the owner wants this node to contribute; the next step does it.
 
-    :param correct: contribute again, in the place of the contribution that was made already.
+    :param correct: contribute again, in the place of the contribution that was made already. Its
+        plan is the one that was contributed to, since a node takes no other for that round.
     :param replace_plan: accept this plan in the place of the period's earlier one.
+    :param plan: hash of the plan that is meant, hexadecimal; None for the one previewed last.
     :raises NodeError: the round is unknown or refused, or there is nothing to approve.
     """
     folder, offer, policy = _offered(store, round_id)
@@ -178,6 +197,8 @@ def approve_round(
             f"this node has contributed to round {round_id} already; to put its present figures "
             "in the place of those, say --correct"
         )
+    if not correct or plan is not None:
+        _check_seen(folder, terms, plan)
     if correct and not signed:
         raise NodeUsageError(f"there is no contribution to round {round_id} yet to correct")
     if signed and folder.receipt(signed) is None and folder.refusal() is None:
@@ -185,8 +206,28 @@ def approve_round(
             f"version {signed} of the contribution to round {round_id} is still on its way; "
             "correct it once its receipt is here"
         )
+    if signed >= MAX_VERSION:
+        raise NodeUsageError(
+            f"round {round_id} has had version {signed} of this contribution, and takes no more"
+        )
     folder.approve(Approval(terms.plan.hash.hex(), digest, signed + 1, replace_plan))
     return terms
+
+
+def _check_seen(folder: RoundFolder, terms: Terms, named: str | None) -> None:
+    """Whether the plan is the one that the owner means: a description may change at any time."""
+    described = terms.plan.hash.hex()
+    meant = folder.previewed() if named is None else named
+    if meant is None:
+        raise NodeUsageError(
+            f"round {folder.round_id} was not looked at yet: cefed node preview DIR --round "
+            f"{folder.round_id}"
+        )
+    if meant.strip().lower() != described:
+        raise NodeUsageError(
+            f"the coordinator describes round {folder.round_id} by plan {described[:16]} now, not "
+            f"by plan {meant[:16]}: look at it again with cefed node preview"
+        )
 
 
 def _offered(store: NodeStore, round_id: str) -> tuple[RoundFolder, Offer, NodePolicy]:

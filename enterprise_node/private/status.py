@@ -31,6 +31,7 @@ def status_document(store: NodeStore, now: int) -> dict[str, Any]:
         "pseudonym": key.fingerprint,
         "signing_key": key.raw.hex(),
         "next_key": upcoming.public.raw.hex() if upcoming is not None else None,
+        "next_pseudonym": upcoming.public.fingerprint if upcoming is not None else None,
         "enrolment": _enrolment(store, now),
         "coordinator": policy.coordinator_key.fingerprint if policy.coordinator_key else None,
         "trustees": [trustee.fingerprint for trustee in policy.trustees.keys],
@@ -90,9 +91,11 @@ def _round(store: NodeStore, folder: RoundFolder) -> dict[str, Any]:
 
 
 def _enrolment(store: NodeStore, now: int) -> str:
+    if store.invitation_path.exists():
+        return "waits for the operator's approval"
     data, coordinator = store.certificate(), store.policy().coordinator_key
     if data is None or coordinator is None:
-        return "waits for the operator's approval" if store.invitation_path.exists() else "none"
+        return "none"
     try:
         certificate = read_certificate(data, coordinator, now=now)
     except ProtocolError as error:

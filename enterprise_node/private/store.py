@@ -87,7 +87,8 @@ class NodeStore:
         except OSError as error:
             raise NodeStoreError(f"cannot make {folder}: {error.strerror}") from error
         if key is not None or not (folder / "signing.pem").exists():  # after an interruption
-            save_signing_key(folder / "signing.pem", key or SigningKey.generate())
+            save_signing_key(folder / "signing.pem", SigningKey.generate() if key is None else key)
+        Exchange.create(folder / settings.exchange)
         replace_file(folder / policies.FILE, policy.to_toml().encode("utf-8"))
         # Last, because it makes the folder a node's: an interrupted command is told from a node.
         replace_file(folder / node_settings.FILE, settings.to_toml().encode("utf-8"))
@@ -115,9 +116,13 @@ class NodeStore:
             return None
         return read_limited(self.certificate_path, MAX_CERTIFICATE_BYTES)
 
+    def exchange_path(self) -> Path:
+        """Where the folder shared with the gateway is to be."""
+        return self.folder / self.settings().exchange
+
     def exchange(self) -> Exchange:
-        """The folder shared with the gateway, made if it is not there."""
-        return Exchange.create(self.folder / self.settings().exchange)
+        """The folder shared with the gateway. :raises ExchangeError: it is not there."""
+        return Exchange.open(self.exchange_path())
 
     def round(self, round_id: str) -> RoundFolder:
         """A round's folder. :raises NodeUsageError: an identifier that would lead elsewhere."""

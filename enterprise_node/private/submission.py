@@ -50,8 +50,10 @@ def settle(
     :returns: the version and the receipt; None if it is one that is kept already.
     :raises ProtocolError: not the coordinator's receipt for a contribution that waits here.
     """
-    if any(folder.receipt(version) == receipt for version in folder.receipts()):
-        return None
+    for kept in folder.receipts():
+        if folder.receipt(kept) == receipt:
+            folder.drop(f"contribution-{kept}")  # a crash came in between, or nothing is there
+            return None
     version = folder.version()
     sent = folder.contribution(version)
     if sent is None:

@@ -232,9 +232,11 @@ def test_a_round_by_hand_with_preview_and_approval(tmp_path: Path) -> None:
     seen = run("node", "preview", folder, "--round", ROUND)
     assert seen.exit_code == 0, seen.output
     assert "bin " in seen.stdout
+    named = ("approve", str(folder), "--round", ROUND, "--plan", made.plan.hash.hex())
+    assert " ".join(["To contribute: cefed node", *named]) in seen.stdout
     values = [str(value) for value in made.store.own().integers.values() if value > 99]
     assert not any(f" {value} " in seen.stdout for value in values)
-    assert run("node", "approve", folder, "--round", ROUND).exit_code == 0
+    assert run("node", *named).exit_code == 0
     assert "version 1 is in the outbox" in run("node", "run", folder).stdout
     made.relay().step()
     assert "entry 4" in run("node", "run", folder).stdout
@@ -245,6 +247,7 @@ def test_a_round_by_hand_with_preview_and_approval(tmp_path: Path) -> None:
 
 def test_a_correction_needs_to_say_of_what(node: Path) -> None:
     assert "--round" in refused(2, "node", "run", node, "--correct")
+    assert "--plan goes with" in refused(2, "node", "run", node, "--plan", "00")
 
 
 def test_a_round_that_nobody_heard_of(node: Path) -> None:
@@ -316,7 +319,9 @@ def test_another_plan_needs_the_owners_word(tmp_path: Path) -> None:
     made.step()
     made.relay().step()
     assert "--replace-plan" in refused(4, "node", "run", made.store.folder)
-    done = run("node", "run", made.store.folder, "--round", ROUND, "--replace-plan")
+    rerun = ("node", "run", made.store.folder, "--round", ROUND, "--replace-plan")
+    assert "was not looked at yet" in refused(2, *rerun)
+    done = run(*rerun, "--plan", made.plan.hash.hex())
     assert done.exit_code == 0, done.output
     assert [plan.by_owner for plan in made.store.commitments.all()] == [False, True]
 

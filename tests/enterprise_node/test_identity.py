@@ -12,9 +12,12 @@ import pytest
 from enterprise_node.errors import NodeUsageError
 from enterprise_node.exchange import Envelope
 from enterprise_node.gateway.client import Admission
+from enterprise_node.gateway.relay import ASK_AGAIN_SECONDS, Relay
 from enterprise_node.private.enrolling import Choices, check_trustees, enrol, policy_of, summary
 from enterprise_node.private.identity import begin_rotation
 from enterprise_node.private.policy import Approver
+from enterprise_node.private.side import PrivateSide
+from enterprise_node.private.status import status_document
 from enterprise_node.private.store import NodeStore
 from protocols.enrolment import Invitation, issue, read_enrolment, read_rotation
 from protocols.signing import VerifyKey
@@ -103,7 +106,6 @@ def test_a_refused_enrolment_is_told_once(scene: Scene) -> None:
     events = scene.turn(3)
     assert [event.kind for event in events] == ["notice"]
     assert "nobody knows this enterprise" in events[0].text
-    assert scene.desk.asked.count("enrol") == 1
     other = invitation(id="inv-2")
     enrol(scene.store.folder, other, Choices(), NOW)
     scene.desk.admission = Admission("enrolled", certificate(scene.store.key().public), "")
@@ -211,10 +213,93 @@ def test_an_invitation_that_does_not_fit_the_folder(
     assert Invitation.load(scene.store.invitation_path).id == "inv-1"
 
 
-def test_an_enrolled_node_takes_no_further_invitation(scene: Scene) -> None:
+def test_a_refused_request_is_asked_about_again_but_slowly(scene: Scene) -> None:
+    now = [float(NOW)]
+    relay = Relay(scene.exchange, scene.desk, clock=lambda: now[0])  # type: ignore[arg-type]
+    scene.desk.admission = Admission("refused", b"", "the fingerprint was misread")
+    scene.step()
+    relay.step()
+    relay.step()
+    assert scene.desk.asked.count("enrol") == 1
+    scene.desk.admission = Admission("enrolled", certificate(scene.store.key().public), "")
+    now[0] += ASK_AGAIN_SECONDS
+    relay.step()
+    assert [event.kind for event in scene.step()] == ["certificate", "notice"]
+    relay.step()
+    assert scene.desk.asked.count("enrol") == 2
+
+
+def test_a_revoked_node_is_enrolled_again_under_another_key_and_forgets_nothing(
+    scene: Scene,
+) -> None:
     enrolled(scene)
-    with pytest.raises(NodeUsageError, match="enrolled already"):
-        enrol(scene.store.folder, invitation(), Choices(), NOW)
+    old = scene.store.key().public
+    scene.store.commitments.commit(scene.plan, NOW)
+    again = invitation(id="inv-2", secret=SECRET[::-1])
+    store = enrol(scene.store.folder, again, Choices(), NOW)
+    upcoming = store.next_key()
+    assert upcoming is not None
+    new = upcoming.public
+    enrol(scene.store.folder, again, Choices(), NOW)
+    kept = store.next_key()
+    assert kept is not None
+    assert kept.public == new, "the same invitation again changes nothing"
+    assert status_document(store, NOW)["next_pseudonym"] == new.fingerprint
+
+    scene.desk.admission = Admission("waiting", b"", "")
+    scene.turn()
+    request = read_enrolment(scene.desk.enrolments[-1])
+    request.check_mac(again.secret)
+    assert request.key == new != old
+    scene.exchange.inbox.put(Envelope("certificate", "", certificate(old)))
+    scene.step()
+    assert store.invitation_path.exists(), "the certificate that was revoked ends nothing"
+
+    scene.desk.admission = Admission("enrolled", certificate(new, 2), "")
+    assert "certificate" in [event.kind for event in scene.turn()]
+    assert store.key().public == new
+    assert not store.invitation_path.exists()
+    assert {e.kind for e in scene.exchange.outbox.read()[0]} == {"pass"}
+    assert store.ledger.verify(new) == store.ledger.verify(old) > 0
+    assert [plan.plan_hash for plan in store.commitments.all()] == [scene.plan.hash.hex()]
+
+
+def test_a_rotation_after_an_invitation_that_came_to_nothing(scene: Scene) -> None:
+    enrolled(scene)
+    enrol(scene.store.folder, invitation(id="inv-2"), Choices(), NOW)
+    new = begin_rotation(scene.store)
+    scene.turn()
+    request = read_rotation(scene.desk.enrolments[-1])
+    assert (request.old, request.key) == (scene.store.key().public, new)
+
+
+def test_every_invitation_has_a_key_of_its_own(scene: Scene) -> None:
+    """The coordinator takes no second request for a key that it knows."""
+    enrolled(scene)
+    rotating = begin_rotation(scene.store)
+    scene.desk.admission = Admission("waiting", b"", "")
+    scene.turn()
+    enrol(scene.store.folder, invitation(id="inv-2"), Choices(), NOW)
+    scene.turn()
+    second = read_enrolment(scene.desk.enrolments[-1]).key
+    enrol(scene.store.folder, invitation(id="inv-3"), Choices(), NOW)
+    scene.turn()
+    third = read_enrolment(scene.desk.enrolments[-1]).key
+    assert len({rotating, second, third, scene.store.key().public}) == 4
+    scene.desk.admission = Admission("enrolled", certificate(third, 2), "")
+    scene.turn()
+    assert scene.store.key().public == third
+    assert scene.store.ledger.verify(third) > 0
+
+
+def test_a_folder_in_use_takes_no_invitation(scene: Scene) -> None:
+    enrolled(scene)
+    with (
+        PrivateSide(scene.store, scene.exchange),
+        pytest.raises(NodeUsageError, match="in use"),
+    ):
+        enrol(scene.store.folder, invitation(id="inv-2"), Choices(), NOW)
+    assert scene.store.next_key() is None
 
 
 def test_a_folder_of_an_interrupted_command_keeps_its_key(scene: Scene, tmp_path: Path) -> None:

@@ -110,6 +110,29 @@ def test_a_revoked_node_hears_of_it_and_gets_nothing_through(tmp_path: Path) -> 
         assert live.logged() == []
 
 
+def test_a_revoked_node_is_enrolled_again_in_its_old_folder(tmp_path: Path) -> None:
+    """Its operator rejects the new key by mistake at first, and approves it after all."""
+    scene = make_scene(tmp_path)
+    with serving(scene, tmp_path) as live:
+        (row,) = live.registry.find("A01")
+        scene.store.certificate_path.write_bytes(live.registry.certificates([row.key])[0])
+        live.turn()
+        live.registry.revoke(row, "key lost")
+        invited = invitation(expires=4_000_000_000)
+        live.registry.invite(invited, "A01")
+        enrol(scene.store.folder, invited, Choices(), 1_800_000_000)
+        live.turn(1)
+        (row,) = live.registry.members(MemberState.WAITING)
+        live.registry.reject(row, "the fingerprint was misread")
+        assert "misread" in " ".join(event.text for event in live.turn(1))
+        (row,) = live.registry.members(MemberState.REJECTED)
+        live.registry.approve(row)
+        assert "certificate" in [event.kind for event in live.turn(1)]
+    assert scene.store.key().public == row.key
+    assert scene.store.ledger.verify(row.key) > 0
+    assert scene.store.commitments.held("2020") is not None
+
+
 def test_a_round_that_is_announced_about(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
     with serving(scene, tmp_path, opened=False) as live:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,9 +16,11 @@ from enterprise_node.errors import NodeUsageError
 from enterprise_node.exchange import Envelope
 from enterprise_node.private.policy import Approver
 from enterprise_node.private.side import PrivateSide, approve_round, preview_round
+from protocols.contribution import MAX_VERSION
 from protocols.notices import make_cancellation, make_deadline, roster_vote
 from protocols.passes import read_pass
 from protocols.transcript import read_receipt
+from protocols.wire import service_pb2 as pb
 from tests import keys
 from tests.enterprise_node.scene import (
     COORDINATOR,
@@ -313,12 +317,107 @@ def test_a_person_decides_where_the_policy_says_so(tmp_path: Path) -> None:
 def test_an_approval_is_for_one_plan_and_one_import(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, policy_approval=Approver.PERSON)
     scene.turn()
-    approve_round(scene.store, ROUND, int(scene.clock()))
+    approve_round(scene.store, ROUND, int(scene.clock()), plan=scene.plan.hash.hex())
     own = scene.store.own()
     scene.store.save_import(replace(own, notes=("imported again",)), b"", b"")
     (event,) = scene.step()
     assert event.kind == "waiting"
     assert scene.store.round(ROUND).version() == 0
+
+
+def test_an_approval_is_for_the_plan_that_was_looked_at(tmp_path: Path) -> None:
+    """A coordinator may describe another plan between the preview and the approval."""
+    scene = make_scene(tmp_path, policy_approval=Approver.PERSON)
+    scene.turn()
+    now = int(scene.clock())
+    with pytest.raises(NodeUsageError, match="was not looked at yet"):
+        approve_round(scene.store, ROUND, now)
+    first = preview_round(scene.store, ROUND, now).plan_hash
+    other = replace(scene.plan, title="Region A, again")
+    scene.desk.description = describe(other, scene.roster)
+    scene.desk.votes = tuple(
+        roster_vote(other, scene.roster, key) for key in keys.trustees().signing[:3]
+    )
+    scene.turn()
+    for named in (None, first, ""):
+        with pytest.raises(NodeUsageError, match="look at it again"):
+            approve_round(scene.store, ROUND, now, plan=named)
+    assert scene.store.round(ROUND).approval() is None
+    preview_round(scene.store, ROUND, now)
+    assert approve_round(scene.store, ROUND, now).plan == other
+
+
+def test_a_forged_refusal_costs_a_version_and_no_more(tmp_path: Path) -> None:
+    """A hostile gateway keeps a contribution back and says that it was refused."""
+    scene = make_scene(tmp_path)
+    scene.step()
+    scene.relay().step()
+    scene.step()
+    folder = scene.store.round(ROUND)
+    sent = folder.contribution(1)
+    assert sent is not None
+    notice = {
+        "about": "refused",
+        "what": "contribution",
+        "round_id": ROUND,
+        "sha256": hashlib.sha256(sent).hexdigest(),
+        "reason_name": "ContributionRefused",
+        "text": "it was superseded",
+        "time": 1,
+    }
+    scene.exchange.inbox.put(Envelope("notice", "x", json.dumps(notice).encode()))
+    assert "--correct" in scene.step()[0].text
+    approve_round(scene.store, ROUND, int(scene.clock()), correct=True)
+    assert kinds(scene, 2) == ["contributed", "receipt"]
+    assert [version_of(data) for data in scene.desk.submitted] == [2]
+    assert folder.receipts() == [2]
+
+
+def test_no_version_is_approved_that_nobody_takes(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.turn(2)
+    folder = scene.store.round(ROUND)
+    folder.keep(f"receipt-{MAX_VERSION}", b"")
+    with pytest.raises(NodeUsageError, match="takes no more"):
+        approve_round(scene.store, ROUND, int(scene.clock()), correct=True)
+
+
+def test_unsigned_descriptions_take_no_place(tmp_path: Path) -> None:
+    """Neither a new one, nor that of a round whose description is here."""
+    scene = make_scene(tmp_path, policy_approval=Approver.PERSON)
+    scene.turn()
+    kept = scene.store.round(ROUND).offered()
+    forged = pb.RoundDescription(plan=b"no plan", state="open").SerializeToString()
+    for round_id in (ROUND, "another"):
+        scene.exchange.inbox.put(Envelope("round", round_id, forged))
+    assert [event.kind for event in scene.step()] == ["refused", "refused", "waiting"]
+    assert [folder.round_id for folder in scene.store.rounds()] == [ROUND]
+    assert scene.store.round(ROUND).offered() == kept
+
+
+def test_nothing_in_the_exchange_that_is_no_file_stops_a_node(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.turn()
+    inbox, outbox = scene.exchange.inbox.folder, scene.exchange.outbox.folder
+    key = scene.store.key_path.read_bytes()
+    for place in (inbox, outbox):
+        (place / "a.envelope").mkdir()
+        (place / "b.envelope").symlink_to(scene.store.key_path)
+        os.mkfifo(place / "c.envelope")
+        (place / "c.envelope.damaged").mkdir()
+        with (place / "d.envelope").open("wb") as file:
+            file.truncate(1 << 30)
+    for name in ("pass", "enrolment", "rotation"):
+        (outbox / f"{name}.envelope").unlink(missing_ok=True)
+        (outbox / f"{name}.envelope").mkdir()
+    events = scene.turn(3)
+    damaged = [event.text for event in events if event.kind == "damaged"]
+    assert len(damaged) == 4
+    assert "receipt" in [event.kind for event in events]
+    assert all(path.name.endswith(".damaged") for path in inbox.iterdir())
+    assert {e.kind for e in scene.exchange.outbox.read()[0]} >= {"pass", "receipt"}
+    assert scene.store.key_path.read_bytes() == key
+    assert scene.turn() == []
 
 
 def test_a_correction_is_a_new_version(tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def test_a_round_without_a_network_on_the_private_sides(
                 gateways()
                 private(
                     *(["run", home] for home in homes),
+                    *(["preview", home, "--round", ROUND] for home in homes),
                     *(["approve", home, "--round", ROUND] for home in homes),
                     *(["run", home] for home in homes),
                 )
