@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from protocols import verification
 
 EXIT_UNEXPECTED = 1
-EXIT_USAGE = 2
+EXIT_DECLINED = 2
 EXIT_NOT_VERIFIED = 6
 EXIT_INTERRUPTED = 130
 
@@ -99,11 +99,16 @@ class _Root(TyperGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
+        except (click.exceptions.ClickException, click.exceptions.Exit):
             raise
+        except click.exceptions.Abort as error:
+            # A prompt makes the same of Ctrl-C, of the end of input, and of an answer that is no.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise _interrupted() from None
+            click.echo("nothing was done", err=True)
+            raise click.exceptions.Exit(EXIT_DECLINED) from None
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+            raise _interrupted() from None
         except BrokenPipeError:
             # The reader of a pipe went away, as `head` does: nothing is wrong.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -113,6 +118,11 @@ class _Root(TyperGroup):
                 traceback.print_exc()
             click.echo(describe(error), err=True)
             raise click.exceptions.Exit(exit_code_of(error)) from None
+
+
+def _interrupted() -> click.exceptions.Exit:
+    click.echo("interrupted", err=True)
+    return click.exceptions.Exit(EXIT_INTERRUPTED)
 
 
 def exit_code_of(error: Exception) -> int:

@@ -37,11 +37,6 @@ def emission_factor_value(ncv: Fraction, carbon_content: Fraction, oxidation: Fr
     return ncv * carbon_content * oxidation * CO2_PER_CARBON / 1000
 
 
-def has_fuel(factors: FactorSet, carrier: str) -> bool:
-    """Whether the set has a factor for this fuel, direct or by its three parameters."""
-    return factors.has(carrier) or factors.has(f"{carrier}/cc")
-
-
 def fuel_factor(factors: FactorSet, carrier: str, activity_unit: str) -> EmissionFactor:
     """The emission factor of a fuel for activity given in `activity_unit`.
 

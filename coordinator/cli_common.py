@@ -48,8 +48,3 @@ def open_office(directory: Path, config: Path | None = None) -> Office:
 def tell(facts: dict[str, Any], words: str, as_json: bool) -> None:
     """Print what was done, for a machine or for people."""
     typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else words)
-
-
-def day(seconds: int) -> str:
-    """A time for people."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from coordinator.cli_common import AsJson, Config, Folder, day, open_office, tell
+from coordinator.cli_common import AsJson, Config, Folder, open_office, tell
 from coordinator.errors import CoordinatorError, SettingsError
 from coordinator.folder import Office
 from coordinator.operator import unfinished_with
@@ -17,6 +17,7 @@ from coordinator.registry import Registry
 from coordinator.registry_rows import MemberRow, MemberState
 from coordinator.registry_schema import MAX_NAME
 from coordinator.roundfiles import members_csv
+from coordinator.status import day
 from protocols.ceremony import check_counts
 from protocols.enrolment import Invitation
 from protocols.files import replace_file

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from coordinator import export, operator, rehearsal, roundfiles, synthetic
-from coordinator.cli_common import AsJson, Config, Folder, day, open_office, parse_deadline, tell
+from coordinator.cli_common import AsJson, Config, Folder, open_office, parse_deadline, tell
 from coordinator.errors import SettingsError
 from coordinator.folder import Office
 from coordinator.registry import Registry
 from coordinator.registry_rows import MemberState
 from coordinator.rehearsal import Report
-from coordinator.status import Status, list_rounds, plan_of, round_status
+from coordinator.status import Status, day, list_rounds, plan_of, round_status
 from protocols.ceremony import Ceremony
 from protocols.hashing import HASH_BYTES
 from protocols.notices import make_rehearsal
@@ -28,6 +28,9 @@ from protocols.template import PlanTemplate
 round_app = typer.Typer(
     no_args_is_help=True, help="Rehearse, create, watch, extend, cancel and export rounds."
 )
+
+SHORTEST_SECONDS = 10
+"""A round that ends sooner could not even be countersigned."""
 
 Name = Annotated[str, typer.Argument(metavar="ROUND")]
 Template = Annotated[Path, typer.Option(help="Plan template (docs/plans.md).")]
@@ -125,6 +128,13 @@ def round_create(
     """
     office = open_office(directory, config)
     files = roundfiles.CeremonyFiles.load(ceremony)
+    now = int(time.time())
+    ends = parse_deadline(deadline, now)
+    if ends < now + SHORTEST_SECONDS:
+        raise SettingsError(
+            f"the deadline {day(ends)} leaves no time to contribute: at least {SHORTEST_SECONDS} "
+            "seconds from now"
+        )
     record = roundfiles.prepare(
         PlanTemplate.load(template),
         _roster(office, cohort, members, cohort_members),
@@ -133,7 +143,7 @@ def round_create(
         cohort=cohort,
         round_id=name,
         period=period,
-        deadline=parse_deadline(deadline, int(time.time())),
+        deadline=ends,
         definitions=roundfiles.read_definitions(definitions),
     )
     report, logged = None, b""

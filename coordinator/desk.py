@@ -229,10 +229,6 @@ class Desk:
                 self._aggregates = made
             return self._aggregates
 
-    def trustee_name(self, key: VerifyKey) -> str:
-        """For log lines."""
-        return self.round.terms.ceremony.trustee(key).name
-
     def _included(self, wanted: frozenset[bytes]) -> Iterator[Contribution]:
         for item in self.contributions:
             if item.hash in wanted:

@@ -142,9 +142,18 @@ class Guard:
     def remembered(self, allowed: frozenset[Standing], metadata: Metadata) -> Standing:
         """Whose call this seems to be, before anything waits for it; :meth:`call` decides.
 
+        The signature of a key that is not known is not looked at here: whoever makes up keys is
+        metered first, by address, which only :meth:`call` is told.
+
         :raises Refused: a pass is asked for, and none that is valid is shown.
         """
-        return self._registry.remembered(self._bearer(metadata)) if allowed else Standing.NOBODY
+        if not allowed:
+            return Standing.NOBODY
+        data = _shown(metadata)
+        standing = self._registry.remembered(self._claimed(data))
+        if standing is not Standing.NOBODY:
+            self._verified(data)
+        return standing
 
     def turn_away(self, method: str, error: Exception, context: grpc.ServicerContext) -> None:
         """End a call that is not let in, without a look at its message."""
@@ -176,40 +185,68 @@ class Guard:
             )
         if not allowed:
             return Caller(None, Standing.NOBODY, f"{method} {address_of(context.peer())}")
-        key = self._bearer(context.invocation_metadata())
+        data = _shown(context.invocation_metadata())
+        key = self._claimed(data)
         standing = self._registry.standing(key)
         if standing is Standing.NOBODY:
-            raise Refused(
-                grpc.StatusCode.UNAUTHENTICATED,
-                f"{key.fingerprint} is neither enrolled nor registered here",
-                "InvalidPass",
-            )
+            raise self._stranger(data, key, address_of(context.peer()))
+        self._verified(data)
         if standing not in allowed:
             raise InvalidSignature(f"a {standing} may not make this call")
         return Caller(key, standing, key.raw.hex())
 
-    def _bearer(self, metadata: Metadata) -> VerifyKey:
-        shown = [value for key, value in metadata if key == passes.METADATA_KEY]
-        data = shown[0] if len(shown) == 1 else b""
-        if not isinstance(data, bytes) or not 0 < len(data) <= MAX_PASS_BYTES:
-            raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the call shows no pass", "InvalidPass")
+    def _stranger(self, data: bytes, key: VerifyKey, address: str) -> Refused:
+        """Why a pass of a key that is not known, or not any more, lets nobody in.
+
+        Its signature is checked for the answer only, and the pass is not remembered.
+
+        :raises LimitExceeded: too many of these from one address.
+        """
+        meter, name = self._meters[Standing.NOBODY], f"pass {address}"
+        meter.enter(name)
+        try:
+            self._read(data)
+        finally:
+            meter.leave(name)
+        if self._registry.revoked(key):
+            text = f"{key.fingerprint} was revoked, or replaced by another key; ask the operator"
+        else:
+            text = f"{key.fingerprint} is neither enrolled nor registered here"
+        return Refused(grpc.StatusCode.UNAUTHENTICATED, text, "InvalidPass")
+
+    def _claimed(self, data: bytes) -> VerifyKey:
+        """Whose pass it says that it is. :raises Refused: not a pass."""
+        with self._lock:
+            held = self._passes.get(data)
+        if held is not None:
+            return held[0]
+        try:
+            return passes.claimed(data)
+        except ProtocolError as error:
+            raise _unauthenticated(error) from error
+
+    def _verified(self, data: bytes) -> None:
+        """See that a pass of a known key holds now, and remember it. :raises Refused: it does not.
+
+        Only known keys get here, so that nobody else can push their passes out of memory.
+        """
         now = time.monotonic()
         with self._lock:
             held = self._passes.get(data)
         if held is not None and now - held[1] < PASS_SECONDS:
-            return held[0]
-        try:
-            key = passes.read_pass(data, self._coordinator, now=self._clock())
-        except ProtocolError as error:
-            raise Refused(
-                grpc.StatusCode.UNAUTHENTICATED, str(error), type(error).__name__
-            ) from error
+            return
+        key = self._read(data)
         with self._lock:
             self._passes[data] = (key, now)
             self._passes.move_to_end(data)
             if len(self._passes) > MAX_PASSES:
                 self._passes.popitem(last=False)
-        return key
+
+    def _read(self, data: bytes) -> VerifyKey:
+        try:
+            return passes.read_pass(data, self._coordinator, now=self._clock())
+        except ProtocolError as error:
+            raise _unauthenticated(error) from error
 
 
 @dataclass(frozen=True)
@@ -257,6 +294,19 @@ class Call:
         if self.caller.key is None:
             raise InvalidSignature("this call needs a pass")
         return self.caller.key
+
+
+def _shown(metadata: Metadata) -> bytes:
+    """The pass that a call shows. :raises Refused: none, or several."""
+    shown = [value for key, value in metadata if key == passes.METADATA_KEY]
+    data = shown[0] if len(shown) == 1 else b""
+    if not isinstance(data, bytes) or not 0 < len(data) <= MAX_PASS_BYTES:
+        raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the call shows no pass", "InvalidPass")
+    return data
+
+
+def _unauthenticated(error: ProtocolError) -> Refused:
+    return Refused(grpc.StatusCode.UNAUTHENTICATED, str(error), type(error).__name__)
 
 
 def translate(error: Exception, method: str) -> Refused:

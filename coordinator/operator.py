@@ -15,10 +15,10 @@ from contextlib import contextmanager
 import grpc
 from google.protobuf.message import Message
 
-from coordinator.errors import CoordinatorError, UnreachableError
+from coordinator.errors import CoordinatorError, SettingsError, UnreachableError
 from coordinator.folder import Office
 from coordinator.states import FINAL, State
-from coordinator.status import list_rounds, plan_of, record_of
+from coordinator.status import day, list_rounds, plan_of, present_deadline, record_of
 from coordinator.store import Store
 from protocols import notices
 from protocols.errors import PlanError
@@ -89,7 +89,14 @@ def remind(office: Office, round_id: str) -> None:
 
 
 def extend(office: Office, round_id: str, deadline: int, reason: str) -> None:
-    """Move a round's deadline."""
+    """Move a round's deadline to a later one. :raises SettingsError: it is not later."""
+    with office.store() as store:
+        present = present_deadline(store, round_id, office.key().public)
+    if deadline <= present:
+        raise SettingsError(
+            f"round {round_id} collects until {day(present)} already; a deadline can only be moved "
+            "to a later time. To end the collection now: cefed coordinator round close"
+        )
     announce(
         office,
         round_id,

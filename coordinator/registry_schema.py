@@ -74,6 +74,3 @@ revocations = Table(
     Column("time", BigInteger, nullable=False),
     Column("reason", String(400), nullable=False),
 )
-
-TABLES = (members, invitations, trustees, revocations)
-"""In an order in which they can be created."""

@@ -6,22 +6,30 @@ Works while the coordinator serves. Used by ``cefed coordinator round status``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from coordinator.states import FINAL, State
 from coordinator.store import EntryHead, RoundRow, Store
-from protocols import notices
+from protocols import certificate, notices
 from protocols.ceremony import Ceremony
-from protocols.errors import PlanError
+from protocols.certificate import BandCertificate
+from protocols.errors import PlanError, QuorumMissing
 from protocols.notices import Notices
 from protocols.plan import Plan
 from protocols.signing import VerifyKey, open_signed
 from protocols.terms import CeremonyReader, Description
 
 VOTES = ("roster", "closing", "certificate", "sums", "endorsement")
+_VOTE_WORDS = {
+    "roster": ("roster vote", "roster votes"),
+    "closing": ("closing vote", "closing votes"),
+    "certificate": ("band certificate", "band certificates"),
+    "sums": ("share of the sums", "shares of the sums"),
+    "endorsement": ("endorsement", "endorsements"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,13 @@ class Status:
         lines = [
             f"{f['round']}: {f['state']}, {f['contributions']} of {f['members']} members "
             f"contributed, {f['entries']} entries",
-            f"  deadline {_time(f['deadline'])}; closing needs {f['quorum']} trustees, opening "
+            f"  deadline {day(f['deadline'])}; closing needs {f['quorum']} trustees, opening "
             f"{f['threshold']}",
         ]
+        if f["waits_for"]:
+            lines.append(f"  waits for {f['waits_for']}")
+        if f["withheld"]:
+            lines.append(f"  withheld: {f['withheld']}")
         for kind, names in f["votes"].items():
             if names:
                 lines.append(f"  {kind}: {', '.join(names)}")
@@ -54,7 +66,7 @@ class Status:
             lines.append(f"  {refusal['trustee']} left the round: {refusal['reason']}")
         for notice in f["notices"]:
             about = notice["reason"] or f"{notice['contributed']} had contributed"
-            lines.append(f"  {_time(notice['time'])} {notice['kind']}: {about}")
+            lines.append(f"  {day(notice['time'])} {notice['kind']}: {about}")
         return lines
 
 
@@ -70,11 +82,14 @@ def round_status(
     row = next(row for row in list_rounds(store) if row.round_id == round_id)
     plan, ceremony = plan_of(record), read_ceremony(record.ceremony)
     heads = store.heads(round_id)
-    # One by one: a page of entries would fetch the contributions between them.
-    announced = [store.payload(round_id, h.index) for h in heads if h.kind in notices.KINDS]
-    told = Notices.read(announced, plan, coordinator)
+    told = _announced(store, round_id, heads, plan, coordinator)
     verdicts = store.verdicts(round_id)
     logged = sum(1 for head in heads if head.kind == "contribution")
+    votes, refusals = _votes(heads, ceremony), _refusals(store, round_id, plan, ceremony)
+    left = {refusal["trustee"] for refusal in refusals}
+    unexamined = logged - len(verdicts)
+    decision = _decision(store, round_id, plan, ceremony)
+    state = State(row.state)
     return Status(
         {
             "round": round_id,
@@ -85,14 +100,16 @@ def round_status(
             "deadline": told.deadline,
             "threshold": ceremony.key.threshold,
             "quorum": ceremony.closing_quorum,
-            "votes": _votes(heads, ceremony),
+            "waits_for": waits_for(state, ceremony, votes, left, unexamined, decision),
+            "withheld": "" if decision is None else decision.withheld,
+            "votes": votes,
             "verdicts": {
                 "valid": sum(1 for v in verdicts if v.valid),
                 "invalid": sum(1 for v in verdicts if not v.valid),
-                "waiting": logged - len(verdicts),
+                "waiting": unexamined,
             },
             "invalid_reasons": dict(Counter(v.reason for v in verdicts if not v.valid)),
-            "refusals": _refusals(store, round_id, plan, ceremony),
+            "refusals": refusals,
             "notices": [
                 {
                     "kind": notice.kind,
@@ -105,6 +122,49 @@ def round_status(
             ],
         }
     )
+
+
+def waits_for(
+    state: State,
+    ceremony: Ceremony,
+    votes: Mapping[str, Sequence[str]],
+    left: Collection[str],
+    unexamined: int,
+    decision: BandCertificate | None = None,
+) -> str:
+    """What a round needs to go on, in words; empty while it collects and when it is finished.
+
+    :param votes: names of the trustees that voted, by kind. :param left: of those that left.
+    :param decision: what q trustees certified, if they did.
+    """
+    if state is State.CLOSED and decision is not None:
+        state = State.CERTIFIED  # the serving process notes it a moment later
+    if state is State.CLOSING:
+        return f"{unexamined} proofs to be checked" if unexamined else "its close to be logged"
+    quorum = ceremony.closing_quorum
+    withheld = decision is not None and bool(decision.withheld)
+    needed = {
+        State.PROPOSED: (("roster", quorum),),
+        State.CLOSED: (("closing", quorum), ("certificate", quorum)),
+        # Of a round that is withheld no sum is opened.
+        State.CERTIFIED: (("sums", 0 if withheld else ceremony.key.threshold),),
+        State.PENDING: (("endorsement", quorum),),
+    }
+    for kind, count in needed.get(state, ()):
+        missing = count - len(votes[kind])
+        if missing > 0:
+            words = f"{missing} more {_VOTE_WORDS[kind][missing > 1]}"
+            names = [t.name for t in ceremony.trustees if t.name not in {*votes[kind], *left}]
+            if len(names) < missing:
+                return f"{words}, and too few trustees are left: {', '.join(names) or 'none'}"
+            return f"{words}: {' or '.join(names)}"
+    return "the trustees' votes to agree" if state is State.CLOSED else ""
+
+
+def present_deadline(store: Store, round_id: str, coordinator: VerifyKey) -> int:
+    """When a round's collection ends, after every announcement. :raises PlanError: no such round"""
+    plan = plan_of(record_of(store, round_id))
+    return _announced(store, round_id, store.heads(round_id), plan, coordinator).deadline
 
 
 def list_rounds(store: Store) -> list[RoundRow]:
@@ -138,6 +198,25 @@ def _cancelled(store: Store, row: RoundRow) -> bool:
     return any(head.kind == notices.CANCELLATION for head in store.heads(row.round_id))
 
 
+def _announced(
+    store: Store, round_id: str, heads: Iterable[EntryHead], plan: Plan, coordinator: VerifyKey
+) -> Notices:
+    # One by one: a page of entries would fetch the contributions between them.
+    announced = [store.payload(round_id, h.index) for h in heads if h.kind in notices.KINDS]
+    return Notices.read(announced, plan, coordinator)
+
+
+def _decision(
+    store: Store, round_id: str, plan: Plan, ceremony: Ceremony
+) -> BandCertificate | None:
+    """What q trustees certified; None while they have not."""
+    votes = [entry.payload for entry in store.read(round_id, kind=certificate.KIND)]
+    try:
+        return certificate.tally(votes, plan, ceremony)
+    except QuorumMissing:
+        return None
+
+
 def _votes(heads: Iterable[EntryHead], ceremony: Ceremony) -> dict[str, list[str]]:
     names = {trustee.signing_key.raw: trustee.name for trustee in ceremony.trustees}
     votes: dict[str, list[str]] = {kind: [] for kind in VOTES}
@@ -160,5 +239,6 @@ def _refusals(store: Store, round_id: str, plan: Plan, ceremony: Ceremony) -> li
     return found
 
 
-def _time(seconds: int) -> str:
+def day(seconds: int) -> str:
+    """A time for people."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

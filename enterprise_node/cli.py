@@ -117,20 +117,26 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
     Example: cefed node check nodes/A01
     """
     store = NodeStore(folder)
-    problems = checking.problems(store)
+    checked = checking.checks(store)
+    wrong = [check for check in checked if check.problem]
     own = store.own() if store.has_import() else None
-    facts: dict[str, Any] = {"problems": problems}
-    lines = [f"problem: {problem}" for problem in problems]
+    facts: dict[str, Any] = {
+        "checked": [check.name for check in checked],
+        "problems": [check.problem for check in wrong],
+    }
+    lines = [check.line() for check in checked]
     if own is not None:
         facts |= checking.document(own)
         lines += checking.lines(own)
     else:
         lines.append("nothing was imported yet")
     show(as_json, facts, lines)
+    if wrong:
+        count = "1 problem keeps" if len(wrong) == 1 else f"{len(wrong)} problems keep"
+        typer.echo(f"{count} this node from taking part, see above", err=True)
+        raise typer.Exit(max(check.exit_code for check in wrong))
     if own is not None:
         require_usable(own)
-    if problems:
-        raise NodeUsageError(f"{len(problems)} problems keep this node from taking part, see above")
 
 
 @app.command()

@@ -10,6 +10,7 @@ import typer
 
 from enterprise_node.cli_shared import AsJson, Folder, key_of, show
 from enterprise_node.errors import NodeUsageError
+from enterprise_node.private.events import moment
 from enterprise_node.private.ledger_export import MAX_BYTES, export_ledger, verify_export
 from enterprise_node.private.store import NodeStore
 from protocols.files import read_limited, replace_file
@@ -26,7 +27,7 @@ def show_entries(folder: Folder, as_json: AsJson = False) -> None:
     """List everything this node sent. Example: cefed node ledger show nodes/A01"""
     entries = NodeStore(folder).ledger.entries()
     lines = [
-        f"{e.time}  {e.kind:<13} {e.bytes:>9} bytes  round {e.round_id or '-'}  to "
+        f"{moment(e.time)} UTC  {e.kind:<13} {e.bytes:>9} bytes  round {e.round_id or '-'}  to "
         f"{e.destination}  sha256 {e.sha256[:16]}"
         for e in entries
     ]

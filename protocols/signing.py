@@ -25,7 +25,6 @@ from protocols.wire.codec import MAX_LARGE, decode, encode
 
 DOMAIN = b"cefed/signed/v1"
 KEY_BYTES = 32
-SIGNATURE_BYTES = 64
 
 
 @dataclass(frozen=True)

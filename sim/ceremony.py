@@ -101,6 +101,8 @@ def hold_ceremony(settings: Settings, period: str, reporter: Reporter) -> Ceremo
                 str(shared / f"{name}.share"),
                 "--out",
                 str(shared),
+                # One program plays the dealer and the trustees.
+                "--yes",
             ]
             for name, folder in folders.items()
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,9 +58,6 @@ class CohortRound:
     def errors(self) -> list[Answer]:
         """Answers of nodes that did not take part."""
         return [answer for answer in self.answers.values() if answer.error is not None]
-
-
-RoundMaker = Callable[[], Iterator[CohortRound]]
 
 
 class Orchestra:

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from protocols.errors import KeyRefused
 from protocols.paillier import DEFAULT_MODULUS_BITS
 from trustee import dealing, folder, forgetting, words
+from trustee.errors import SettingsError
 from trustee.options import AsJson, confirm, tell
 
 EXIT_INCOMPLETE = 6
@@ -48,7 +50,11 @@ def deal(
     """
     identities = [folder.Identity.load(path) for path in trustee]
     names = [identity.name for identity in identities]
-    dealing.check(identities, threshold, quorum)
+    try:
+        dealing.check(identities, threshold, quorum)
+        dealing.check_modulus(modulus_bits)
+    except KeyRefused as error:
+        raise SettingsError(str(error)) from error
     counts = words.counts(threshold, quorum, len(identities))
     typer.echo(words.announcement(names, threshold, quorum, period), err=True)
     for identity in identities:

@@ -10,7 +10,7 @@ from protocols.errors import ProtocolError
 from protocols.keyfiles import check_private, is_encrypted
 from protocols.service import tls
 from trustee import ceremonies, chain, settings
-from trustee.errors import TrusteeError
+from trustee.errors import FolderError, TrusteeError
 from trustee.folder import IDENTITY, LEDGER, SEALING, SIGNING, Identity, Keys, load_keys
 from trustee.limits import load_limits
 from trustee.refusals import Refusals
@@ -48,7 +48,13 @@ def check(
         if not keys:
             return "not opened, since the keys were not"
         found = ceremonies.load(folder, keys[0])
-        return ", ".join(_ceremony(accepted) for accepted in found)
+        told = ", ".join(_ceremony(folder, accepted) for accepted in found)
+        if any(_lost(folder, accepted) for accepted in found):
+            raise FolderError(
+                f"{told}; bring back the lost file {ceremonies.SHARE} from a backup, or accept the "
+                "share again"
+            )
+        return told
 
     checks: list[tuple[str, Callable[[], str]]] = [
         ("permissions", lambda: _permissions(folder)),
@@ -98,8 +104,16 @@ def _ledger(folder: Path) -> str:
     return f"{len(records)} lines, head {head[:16]}"
 
 
-def _ceremony(accepted: ceremonies.Accepted) -> str:
-    share = "share destroyed or lost" if accepted.holder is None else "share opens"
+def _lost(folder: Path, accepted: ceremonies.Accepted) -> bool:
+    """Whether a share is gone that this trustee did not destroy."""
+    kept = ceremonies.place(folder, accepted.ceremony.key_id)
+    return accepted.holder is None and not (kept / ceremonies.DESTROYED).exists()
+
+
+def _ceremony(folder: Path, accepted: ceremonies.Accepted) -> str:
+    share = "share opens" if accepted.holder is not None else "share destroyed"
+    if _lost(folder, accepted):
+        share = "share LOST"
     return f"{accepted.ceremony.period} ({accepted.ceremony.key_id.hex()[:16]}): {share}"
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from protocols.ceremony import MAX_BYTES
+from protocols.ceremony import MAX_BYTES, Ceremony
+from protocols.errors import KeyRefused, ProtocolError, StorageError
 from protocols.service.credentials import new_passphrase
 from trustee import ceremonies, folder
 from trustee.agreement import TrusteeLimits
@@ -17,6 +18,9 @@ from trustee.cli_serve import check, serve
 from trustee.errors import SettingsError
 from trustee.ledger import Ledger
 from trustee.options import CREDENTIAL, AsJson, Folder, PassphraseFile, confirm, tell, unlock
+
+SAME = "the same fingerprint"
+"""What is typed after the dealer's fingerprint was compared."""
 
 app = typer.Typer(no_args_is_help=True, help="A trustee: holds one share of a period's key.")
 
@@ -79,21 +83,37 @@ def accept(
     out: Annotated[
         Path | None, typer.Option(help="Where else to write the countersignature.")
     ] = None,
+    dealer: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="The dealer's fingerprint, as the dealer read it out."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask whether the fingerprint was compared.")
+    ] = False,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Check the ceremony and this trustee's share of the key, keep them, and countersign.
 
+    Shows the fingerprint of the dealer who signed the record, to be compared with what the dealer
+    reads out by another way; --dealer compares it instead.
+
     A trustee may hold keys of several periods; its ledger serves all of them. Start the service
     anew afterwards.
 
     Example: cefed trustee accept trustees/a --ceremony c/ceremony.bin --share c/share-1.sealed
-    --out c
+    --out c --dealer 0f3a5b7c9d1e2f40
     """
     record = folder.read_file(ceremony, MAX_BYTES)
     sealed = folder.read_file(share, MAX_BYTES)
+    _compare_dealer(ceremony, record, dealer, yes)
     keys = unlock(directory, passphrase_file)
-    accepted, path = ceremonies.accept(directory, keys, record, sealed)
+    try:
+        accepted, path = ceremonies.accept(directory, keys, record, sealed)
+    except StorageError:
+        raise
+    except ProtocolError as error:
+        raise KeyRefused(f"{share}, with {ceremony}: {error}") from error
     if out is not None:
         signature = folder.read_file(path, MAX_BYTES)
         path = out / f"countersignature-{accepted.me.index}.bin"
@@ -116,6 +136,31 @@ def accept(
         f"{facts['dealer']}. Send {path} to the dealer and the coordinator",
         as_json,
     )
+
+
+def _compare_dealer(path: Path, record: bytes, read_out: str | None, yes: bool) -> None:
+    """See that the record is the dealer's, before anything is kept.
+
+    :param read_out: the fingerprint from --dealer. :raises SettingsError: another's, or not said.
+    """
+    try:
+        found = Ceremony.from_signed(record).dealer.fingerprint
+    except ProtocolError as error:
+        raise KeyRefused(f"{path}: {error}") from error
+    if read_out is not None:
+        if read_out.replace(" ", "").lower() != found:
+            raise SettingsError(
+                f"{path} is signed by {found}, which is not the dealer's fingerprint that was "
+                "given: nothing was accepted. Ask the dealer for the record again"
+            )
+        return
+    typer.echo(
+        f"{path} is signed by the dealer {found}: compare that with what the dealer reads out to "
+        "you by another way.",
+        err=True,
+    )
+    if not yes:
+        confirm(SAME)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 import grpc
 
-from protocols.passes import Bearer
+from protocols.passes import ANOTHER_COORDINATOR, Bearer
 from protocols.service import channel
 from protocols.service.channel import Kind, Target
 from protocols.terms import Description
@@ -178,7 +178,12 @@ class BoardClient:
             )
         if failure.kind is Kind.UNAUTHENTICATED:
             # Not final: the operator may still have to register it, or a clock to be set.
-            raise StumbledError(f"the coordinator does not let this trustee in: {failure.text}")
+            hint = ""
+            if ANOTHER_COORDINATOR in failure.text:
+                hint = f"; coordinator_key is not the key of {self._target.address}"
+            raise StumbledError(
+                f"the coordinator does not let this trustee in: {failure.text}{hint}"
+            )
         if failure.kind is Kind.REFUSED:
             raise RefusedError(f"the coordinator refuses: {failure.text}", failure.name)
         raise StumbledError(f"the coordinator stumbled: {failure.text}")

@@ -47,15 +47,20 @@ class Dealt:
 
 def draw_primes(modulus_bits: int) -> Primes:
     """Two different safe primes of half the modulus's length; a minute or two at 3072 bits."""
-    if modulus_bits < MINIMUM_MODULUS_BITS or modulus_bits % 2:
-        raise KeyRefused(
-            f"a modulus of {modulus_bits} bits is refused: use {DEFAULT_MODULUS_BITS}, at least "
-            f"{MINIMUM_MODULUS_BITS}, an even number"
-        )
+    check_modulus(modulus_bits)
     first = safe_prime(modulus_bits // 2)
     while (second := safe_prime(modulus_bits // 2)) == first:
         pass
     return first, second
+
+
+def check_modulus(bits: int) -> None:
+    """Refuse a modulus that is too short, before anything is drawn. :raises KeyRefused: it is."""
+    if bits < MINIMUM_MODULUS_BITS or bits % 2:
+        raise KeyRefused(
+            f"a modulus of {bits} bits is refused: use {DEFAULT_MODULUS_BITS}, at least "
+            f"{MINIMUM_MODULUS_BITS}, an even number"
+        )
 
 
 def check(identities: Sequence[Identity], threshold: int, quorum: int) -> None:

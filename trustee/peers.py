@@ -72,10 +72,13 @@ class Peers:
             try:
                 said = self._talk(key_id, check) or said
                 reason = _waits(check.waiting_for)
-            except (RefusedError, StumbledError) as error:
-                # A coordinator that has no round with this key yet, or just had none to spare.
-                reason = str(error)
-            self._tell(key_id, reason)
+                level = logging.INFO
+            except RefusedError as error:
+                # Most often: no round uses this key yet, or not any more.
+                reason, level = str(error), logging.INFO
+            except StumbledError as error:
+                reason, level = str(error), logging.WARNING
+            self._tell(key_id, reason, level)
         names = {name for key in self._asking for name in self._checks[key].waiting_for}
         self.waiting = _waits(sorted(names))
         return said
@@ -97,9 +100,9 @@ class Peers:
             raise refused
         return bool(posts) or check.passed != before
 
-    def _tell(self, key_id: bytes, reason: str) -> None:
+    def _tell(self, key_id: bytes, reason: str, level: int) -> None:
         if reason and self._told.get(key_id) != reason:
-            LOG.warning("key %s: %s", key_id.hex()[:16], reason)
+            LOG.log(level, "key %s: %s", key_id.hex()[:16], reason)
         self._told[key_id] = reason
 
 

@@ -35,6 +35,7 @@ LOG = logging.getLogger("cefed.trustee")
 FASTEST_SECONDS = 0.1
 SLOWEST_SECONDS = 0.5
 SLOWING = 1.5
+NO_ANSWER = "the coordinator does not answer"
 PROPOSED, COLLECTING = "proposed", frozenset({"open", "closing"})
 CANCELLED = "cancelled"
 FINAL = frozenset({"released", "withheld", CANCELLED})
@@ -113,12 +114,13 @@ class Service:
         self._rounds: dict[str, _Round] = {}
         self._left: set[str] = set()
         self._stumbled: dict[str, str] = {}
+        self._trouble = NO_ANSWER
         self._reachable: bool | None = None
 
     def reasons(self) -> list[str]:
         """Why it cannot work now, in words; empty when it can. For /readyz, from any thread."""
         if not self._reachable:
-            return ["the coordinator does not answer"]
+            return [self._trouble]
         return [self._peers.waiting] if self._peers.waiting else []
 
     def run(self, stop: threading.Event) -> None:
@@ -147,7 +149,9 @@ class Service:
         """
         busy = self._peers.poll()
         self._notary.tell_refusals()
-        for listed in self._board.rounds():
+        found = self._board.rounds()
+        self._forget_unlisted({listed.round_id for listed in found})
+        for listed in found:
             if stop is not None and stop.is_set():
                 break
             if listed.round_id in self._left:
@@ -267,6 +271,14 @@ class Service:
         self._rounds.pop(round_id, None)
         self._stumbled.pop(round_id, None)
 
+    def _forget_unlisted(self, listed: set[str]) -> None:
+        """Keep the memory of rounds to those that the coordinator still lists.
+
+        One that was left and is listed again is left again, for what is kept on the disk.
+        """
+        self._left &= listed
+        self._stumbled = {name: why for name, why in self._stumbled.items() if name in listed}
+
     def _note_stumbled(self, round_id: str, reason: str) -> None:
         if self._stumbled.get(round_id) != reason:
             LOG.warning("round %s: %s; the trustee goes on trying", round_id, reason)
@@ -278,3 +290,5 @@ class Service:
         if error is None and self._reachable is False:
             LOG.info("the coordinator answers again")
         self._reachable = error is None
+        # A coordinator that answers and lets nobody in is another trouble than none at all.
+        self._trouble = str(error) if isinstance(error, StumbledError) else NO_ANSWER

@@ -9,10 +9,14 @@ from typing import Annotated
 
 import typer
 
-from enterprise_node.errors import NodeError
-from enterprise_node.exchange import Exchange
+from enterprise_node.errors import ExchangeError, NodeError, NodeUsageError
+from enterprise_node.exchange import GATEWAY_FILE, Exchange
 from enterprise_node.gateway.client import CoordinatorClient
-from enterprise_node.gateway.errors import CoordinatorUnreachable, NotAdmitted
+from enterprise_node.gateway.errors import (
+    CoordinatorRefused,
+    CoordinatorUnreachable,
+    NotAdmitted,
+)
 from enterprise_node.gateway.relay import Relay
 from enterprise_node.gateway.service import Service
 from enterprise_node.gateway.settings import ROLE, GatewaySettings
@@ -55,14 +59,17 @@ def run(
 
     Example: cefed gateway run /srv/cefed/exchange
     """
+    shared = _open(exchange)
     settings = load(GatewaySettings, ROLE, config, exchange)
     logs.set_up(ROLE, json=settings.log_json, file=settings.log_file)
-    shared = _open(exchange)
     with CoordinatorClient(settings.target(exchange, insecure=insecure)) as client:
         relay = Relay(shared, client)
         if once:
             report = relay.step()
             typer.echo(f"{report.out} envelopes carried out, {report.inward} in")
+            if report.refused:
+                typer.echo("\n".join(f"refused: {text}" for text in report.refused), err=True)
+                raise typer.Exit(CoordinatorRefused.exit_code)
             return
         service = Service(relay, settings.interval_seconds)
         stop = stop_event()
@@ -84,8 +91,8 @@ def check(
 
     Example: cefed gateway check /srv/cefed/exchange
     """
-    settings = load(GatewaySettings, ROLE, config, exchange)
     shared = _open(exchange)
+    settings = load(GatewaySettings, ROLE, config, exchange)
     bearer = shared.outbox.get("pass")
     facts: dict[str, object] = {
         "exchange": str(exchange),
@@ -109,12 +116,18 @@ def check(
         typer.echo("\n".join(f"{name:<12} {value}" for name, value in facts.items()))
     if not facts["reachable"]:
         raise typer.Exit(CoordinatorUnreachable.exit_code)
+    asking = any(shared.outbox.get(kind) is not None for kind in ("enrolment", "rotation"))
+    if not facts["admitted"] and not asking:
+        raise typer.Exit(NotAdmitted.exit_code)  # nothing is under way that would change it
 
 
 def _open(exchange: Path) -> Exchange:
-    if not exchange.is_dir():
-        raise typer.BadParameter(f"{exchange} is not there; the private side makes it")
-    return Exchange.create(exchange)
+    try:
+        return Exchange.open(exchange)
+    except ExchangeError as error:
+        raise NodeUsageError(
+            f"{exchange} is no exchange folder (no {GATEWAY_FILE}); cefed node enrol writes it"
+        ) from error
 
 
 def main() -> None:

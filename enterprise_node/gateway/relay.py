@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from enterprise_node.exchange import Envelope, Exchange, pack
 from enterprise_node.gateway.client import CoordinatorClient, Summary
@@ -40,10 +40,14 @@ PUBLISHED = frozenset({"released", "withheld"})
 
 @dataclass
 class Report:
-    """What one step did: envelopes handed to the coordinator and to the private side."""
+    """What one step did: envelopes handed to the coordinator and to the private side.
+
+    ``refused``: what the coordinator said no to, in its words.
+    """
 
     out: int = 0
     inward: int = 0
+    refused: list[str] = field(default_factory=list)
 
 
 class Relay:
@@ -120,12 +124,13 @@ class Relay:
 
     def _carry(self) -> None:
         out = self._read_outbox()
-        waiting = False
+        waiting = changing = False
         for kind in ("enrolment", "rotation"):
             request = _newest(out, kind)
             if request is not None:
-                undecided = self._enrol(request) == "waiting"
-                waiting = waiting or (undecided and kind == "enrolment")
+                state = self._enrol(request)
+                waiting = waiting or (state == "waiting" and kind == "enrolment")
+                changing = changing or state == "enrolled"
         bearer = _newest(out, "pass")
         if bearer is None:
             LOG.info("no pass in the outbox: waiting for the private side")
@@ -136,6 +141,8 @@ class Relay:
             self._submit(bearer.payload, [e for e in out if e.kind == "contribution"])
             summaries = self._client.rounds(bearer.payload)
         except (NotAdmitted, CoordinatorRefused) as error:
+            if not changing:  # else the pass is of the key before, until the private side ran
+                self._report.refused.append(str(error))
             self.note("refused", str(error), once="pass")
             return
         self._state.forget("pass")
@@ -170,15 +177,18 @@ class Relay:
         except (CoordinatorRefused, NotAdmitted) as error:
             state, reason = "refused", str(error)
         self._report.out += 1
+        asked_for = hashlib.sha256(request.payload).hexdigest()
         if state == "enrolled":
             self._put("certificate", "", answer.certificate)
         elif state == "refused":
+            text = reason or "no reason given"
             self._refused[deed] = (content, self._clock())
+            self._report.refused.append(f"{request.kind} refused: {text}")
             if not self._state.is_done(deed, f"{state} {content}"):
-                self._notice("refused", what=request.kind, text=reason or "no reason given")
+                self._notice("refused", what=request.kind, text=text, sha256=asked_for)
         elif not self._state.is_done(deed, f"{state} {content}"):
             text = "the coordinator has the request; its operator has to approve it"
-            self._notice("waiting", what=request.kind, text=text)
+            self._notice("waiting", what=request.kind, text=text, sha256=asked_for)
         self._state.done(deed, f"{state} {content}")
         return state
 
@@ -198,6 +208,7 @@ class Relay:
                     # By the coordinator's clock it is too early; the same bytes are taken later.
                     self.note("waiting", str(error), once=deed)
                     continue
+                self._report.refused.append(f"round {envelope.subject}: {error}")
                 self._notice(
                     "refused",
                     what="contribution",

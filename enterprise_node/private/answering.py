@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from enterprise_node.errors import IntakeRefused, PlanRefused
-from enterprise_node.private import decisions, events
+from enterprise_node.private import decisions, events, outlook
 from enterprise_node.private.decisions import Decision
 from enterprise_node.private.events import Event
 from enterprise_node.private.intake import OwnMeasures
@@ -18,7 +18,6 @@ from enterprise_node.private.outgoing import Outgoing
 from enterprise_node.private.participation import (
     check_values,
     examine,
-    read_offer_terms,
     reason_to_wait,
 )
 from enterprise_node.private.policy import YEAR_SECONDS, Approver, NodePolicy
@@ -26,7 +25,6 @@ from enterprise_node.private.rounds import Approval, Offer, RoundFolder
 from enterprise_node.private.store import NodeStore
 from enterprise_node.private.submission import prepare
 from protocols.errors import ContributionRefused, ProtocolError
-from protocols.notices import Notices
 from protocols.signing import SigningKey
 from protocols.terms import Terms
 
@@ -71,7 +69,10 @@ class Answering:
         approval = folder.approval()
         asked = approval is not None and approval.version == version
         if folder.version() and not asked:
-            return waiting
+            earlier = outlook.earlier_figures(self._store, folder, self._now)
+            if waiting is not None or earlier is None:
+                return waiting
+            return Event(events.WAITING, earlier, folder.round_id)
         try:
             offer = folder.offer()
         except ProtocolError as error:
@@ -140,14 +141,7 @@ class Answering:
 
     def _cancelled(self, folder: RoundFolder) -> Event | None:
         """Whether the coordinator cancelled the round; nothing is kept in the outbox then."""
-        try:
-            offer = folder.offer()
-            if offer is None or not offer.notices:
-                return None
-            terms = read_offer_terms(offer, self._policy, folder.round_id)
-            reason = Notices.read(offer.notices, terms.plan, terms.coordinator).cancelled
-        except (ProtocolError, PlanRefused):
-            return None  # said when the offer is looked at as a whole
+        reason = outlook.cancelled(folder, self._policy)
         if reason is None:
             return None
         self._outgoing.withdraw("receipt", folder.round_id)

@@ -146,8 +146,12 @@ class Arrivals:
                 self._noticeboard.add(payload)
                 return None  # about bytes that have their receipt, or were replaced
             # Before the notice is noted: once it is, it counts as one that was dealt with.
-            folder.keep_refusal(Refusal(version, notice.reason_name, text, notice.time))
-            if notice.reason_name == ContributionRefused.__name__:
+            refusal = Refusal(version, notice.reason_name, text, notice.time)
+            folder.keep_refusal(refusal)
+            receipts = folder.receipts()
+            if refusal.late and receipts:
+                text = f"version {receipts[-1]} counts; version {version} came too late: {text}"
+            elif notice.reason_name == ContributionRefused.__name__:
                 text = f"{text}. {ADVICE.format(folder.round_id)}"
         if self._noticeboard.add(payload) is None:
             return None

@@ -1,34 +1,62 @@
-"""What the owner sees of folder and import: problems, findings, measures. Local only."""
+"""What the owner sees of folder and import: what was checked, findings, measures. Local only."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from enterprise_node.errors import NodeError
+from enterprise_node.errors import NodeError, NodeStoreError, NodeUsageError
 from enterprise_node.private import policy as policies
 from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.store import NodeStore
 from protocols.errors import ProtocolError
 
 
-def problems(store: NodeStore) -> list[str]:
-    """What keeps this node from taking part, or its secrets from being kept; empty if nothing."""
-    found = []
-    if os.name == "posix" and stat.S_IMODE(store.folder.stat().st_mode) & 0o077:
-        found.append(f"{store.folder} is open to others; run: chmod 700 {store.folder}")
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. ``problem`` is empty when all is well.
+
+    ``exit_code`` is what a command ends with because of the problem.
+    """
+
+    name: str
+    problem: str
+    exit_code: int = NodeStoreError.exit_code
+
+    def line(self) -> str:
+        """As text for a terminal."""
+        return f"problem: {self.problem}" if self.problem else f"ok: {self.name}"
+
+
+def checks(store: NodeStore) -> list[Check]:
+    """Everything that was looked at, with what keeps this node from taking part."""
+    folder = store.folder
+    exposed = os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o077
+    found = [
+        Check("folder", f"{folder} is open to others; run: chmod 700 {folder}" if exposed else ""),
+        _tried("key", store.key),
+        _tried("ledger", lambda: store.ledger.verify(store.key().public)),
+        _tried("settings", store.settings),
+        _tried("exchange folder", store.exchange),
+    ]
+    policy = _tried("policy", store.policy)
+    if policy.problem:
+        return [*found, policy]
+    wrong = policies.problems(store.policy(), store.policy_path.exists())
+    return [
+        *found,
+        *([Check("policy", text, NodeUsageError.exit_code) for text in wrong] or [policy]),
+    ]
+
+
+def _tried(name: str, call: Callable[[], object]) -> Check:
     try:
-        key = store.key().public
-        store.ledger.verify(key)
+        call()
     except (NodeError, ProtocolError) as error:
-        found.append(str(error))
-    try:
-        store.settings()
-        found += policies.problems(store.policy(), store.policy_path.exists())
-        store.exchange()
-    except (NodeError, ProtocolError) as error:
-        found.append(str(error))
-    return found
+        return Check(name, str(error))
+    return Check(name, "")
 
 
 def document(own: OwnMeasures) -> dict[str, object]:

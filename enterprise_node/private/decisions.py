@@ -61,6 +61,11 @@ class Decisions:
         """The last decision about a round."""
         return next((d for d in reversed(self.all()) if d.round_id == round_id), None)
 
+    def last_accepted(self, round_id: str) -> Decision | None:
+        """The last decision to contribute to a round."""
+        found = (d for d in reversed(self.all()) if d.round_id == round_id)
+        return next((d for d in found if d.outcome == ACCEPTED), None)
+
     def add(self, decision: Decision) -> None:
         """Write a decision down. :raises NodeStoreError: it cannot be written."""
         line = json.dumps(asdict(decision), ensure_ascii=False, separators=(",", ":"))

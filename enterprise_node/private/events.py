@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 CERTIFICATE, CONTRIBUTED, RECEIPT, RELEASE = "certificate", "contributed", "receipt", "release"
 REFUSED, WAITING, NOTICE, DAMAGED = "refused", "waiting", "notice", "damaged"
@@ -25,3 +26,11 @@ class Event:
         """As text for a terminal."""
         where = f" round {self.round_id}" if self.round_id else ""
         return f"{self.kind:<12}{where}: {self.text}"
+
+
+def moment(seconds: int) -> str:
+    """Seconds since 1970-01-01 UTC as people write them, in UTC."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError, OSError):
+        return f"second {seconds}"

@@ -105,6 +105,9 @@ class EgressLedger:
     ) -> EgressEntry:
         """Add an entry and make it durable. :raises NodeStoreError: damaged or not writable."""
         entries = self.entries()
+        if len(entries) == 1 and self.head() is None:
+            # A crash or a full disk came in between: no second line without an end before it.
+            self._write_head(key, entries[0])
         fields: dict[str, str | int] = {
             "number": len(entries),
             "time": time,
@@ -125,8 +128,7 @@ class EgressLedger:
             signature=_signature(key, KIND, link),
         )
         append_line(self.path, entry.line().encode("utf-8"))
-        head = make_head(key, entry.number + 1, entry.hash)
-        replace_file(self._head_path, canonical(asdict(head)).encode("ascii") + b"\n")
+        self._write_head(key, entry)
         return entry
 
     def entries(self) -> list[EgressEntry]:
@@ -164,13 +166,17 @@ class EgressLedger:
         """
         try:
             if self.head() is None and len(self.entries()) == 1:
-                return  # a crash came between the first line and its head; the next line heals it
+                return  # what a crash after the first line leaves; the next line mends it
             self.verify(key)
         except LedgerBroken as error:
             raise NodeStoreError(
                 f"{self.path} does not hold, so nothing is signed ({error}); restore it and "
                 f"{self._head_path.name} from a backup"
             ) from error
+
+    def _write_head(self, key: SigningKey, last: EgressEntry) -> None:
+        head = make_head(key, last.number + 1, last.hash)
+        replace_file(self._head_path, canonical(asdict(head)).encode("ascii") + b"\n")
 
 
 def make_head(key: SigningKey, count: int, last: str) -> Head:

@@ -10,10 +10,10 @@ checks of its own; a node does not rely on them (SPEC.md section 4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from enterprise_node.errors import PlanRefused
+from enterprise_node.private.events import moment
 from enterprise_node.private.intake import OwnMeasures, meaning_reasons, value_reasons
 from enterprise_node.private.policy import FILE, NodePolicy
 from enterprise_node.private.rounds import Offer
@@ -86,11 +86,11 @@ def reason_to_wait(offer: Offer, terms: Terms, now: int) -> str | None:
         return f"cancelled by the coordinator: {notices.cancelled}"
     if now > notices.deadline + CLOCK_TOLERANCE_SECONDS:
         return (
-            f"the round ended on {_moment(notices.deadline)} (UTC): ask the coordinator for a new "
+            f"the round ended on {moment(notices.deadline)} (UTC): ask the coordinator for a new "
             "round; your data stays as it is"
         )
     if now < plan.opens_at - CLOCK_TOLERANCE_SECONDS:
-        return f"the round opens on {_moment(plan.opens_at)} (UTC)"
+        return f"the round opens on {moment(plan.opens_at)} (UTC)"
     try:
         roster_tally(offer.roster_votes, plan, terms.ceremony)
     except QuorumMissing as error:
@@ -139,13 +139,6 @@ def _ceremony(record: bytes) -> Ceremony:
     return Ceremony.from_signed(record)
 
 
-def _moment(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
-    except (OverflowError, ValueError, OSError):
-        return f"second {seconds}"
-
-
 def describe_terms(accepted: Terms) -> Mapping[str, str]:
     """The terms of an accepted plan in words, for the owner."""
     plan, ceremony = accepted.plan, accepted.ceremony
@@ -160,7 +153,7 @@ def describe_terms(accepted: Terms) -> Mapping[str, str]:
         "coordinator": accepted.coordinator.fingerprint,
         "trustees": ", ".join(f"{t.name} ({t.signing_key.fingerprint})" for t in ceremony.trustees),
         "opening": _who_can_open(ceremony),
-        "closes": _moment(plan.deadline) + " UTC",
+        "closes": moment(plan.deadline) + " UTC",
     }
 
 

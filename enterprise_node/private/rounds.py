@@ -78,6 +78,11 @@ class Refusal:
     text: str
     time: int
 
+    @property
+    def late(self) -> bool:
+        """Whether a correction came after the round was closed, in the coordinator's words."""
+        return "after the closing" in self.text
+
 
 class RoundFolder:
     """One round's files. The folder is made when the first of them is written.

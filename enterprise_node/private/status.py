@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from enterprise_node.private import checking, decisions
+from enterprise_node.errors import ExchangeError, PlanRefused
+from enterprise_node.private import checking, decisions, outlook
+from enterprise_node.private.answering import accept
+from enterprise_node.private.events import moment
 from enterprise_node.private.noticeboard import Noticeboard
+from enterprise_node.private.participation import reason_to_wait
+from enterprise_node.private.policy import Approver
 from enterprise_node.private.rounds import RoundFolder
 from enterprise_node.private.store import NodeStore
 from protocols.enrolment import read_certificate
@@ -39,10 +45,10 @@ def status_document(store: NodeStore, now: int) -> dict[str, Any]:
         "limits": asdict(policy.limits),
         "enterprise": own.enterprise if own else None,
         "cohort": own.cohort if own else None,
-        "exchange": str(store.exchange().folder),
-        "problems": checking.problems(store),
+        "exchange": str(store.exchange_path()),
+        "problems": [check.problem for check in checking.checks(store) if check.problem],
         "plans": [asdict(plan) for plan in store.commitments.all()],
-        "rounds": [_round(store, folder) for folder in store.rounds()],
+        "rounds": [_round(store, folder, now) for folder in store.rounds()],
         "notices": [asdict(n) for n in Noticeboard(store.notices_path).all()[-RECENT:]],
     }
 
@@ -51,36 +57,30 @@ def status_lines(document: dict[str, Any]) -> list[str]:
     """As text for a terminal."""
     several = ("plans", "rounds", "notices", "problems")
     lines = [
-        f"{name:<14} {value if value not in (None, '', []) else '-'}"
-        for name, value in document.items()
-        if name not in several
+        f"{name:<14} {_plain(value)}" for name, value in document.items() if name not in several
     ]
     lines += [f"problem        {problem}" for problem in document["problems"]]
     for item in document["rounds"]:
         lines.append(f"round          {item['round_id']}: {item['standing']}")
         lines += [f"                 {reason}" for reason in item["reasons"]]
-    lines += [f"notice         {n['about']}: {n['text']}" for n in document["notices"]]
+    lines += [
+        f"notice         {moment(n['time'])} UTC {n['about']}: {n['text']}"
+        for n in document["notices"]
+    ]
     return lines
 
 
-def _round(store: NodeStore, folder: RoundFolder) -> dict[str, Any]:
-    decision = store.decisions.last(folder.round_id)
-    refusal, receipts = folder.refusal(), folder.receipts()
-    reasons: tuple[str, ...] = ()
-    warning = folder.warning()
-    if folder.release_path.exists():
-        standing = "released"
-        reasons = (warning,) if warning else ()
-    elif refusal is not None:
-        standing, reasons = "refused by the coordinator", (refusal.text,)
-    elif receipts and receipts[-1] == folder.version():
-        standing = f"contributed, receipt for version {receipts[-1]}"
-    elif folder.version():
-        standing = f"version {folder.version()} is on its way, no receipt yet"
-    elif decision is not None and decision.outcome == decisions.REFUSED:
-        standing, reasons = "refused by this node", decision.reasons
-    else:
-        standing = "waits (cefed node run says for what)"
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        value = [f"{name} {bound}" for name, bound in value.items()]
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(str(item) for item in value)
+    return "-" if value is None or value == "" else str(value)
+
+
+def _round(store: NodeStore, folder: RoundFolder, now: int) -> dict[str, Any]:
+    receipts = folder.receipts()
+    standing, reasons = _standing(store, folder, now)
     return {
         "round_id": folder.round_id,
         "standing": standing,
@@ -90,9 +90,64 @@ def _round(store: NodeStore, folder: RoundFolder) -> dict[str, Any]:
     }
 
 
+def _standing(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tuple[str, ...]]:
+    """How a round stands in a few words, and what more there is to say about that."""
+    refusal, receipts, version = folder.refusal(), folder.receipts(), folder.version()
+    if folder.release_path.exists():
+        warning = folder.warning()
+        return "released", (warning,) if warning else ()
+    over = outlook.cancelled(folder, store.policy())
+    if over is not None:
+        return f"cancelled by the coordinator: {over}", ()
+    if refusal is not None and refusal.late and receipts:
+        return (
+            f"version {receipts[-1]} counts; version {refusal.version} came too late",
+            (refusal.text,),
+        )
+    if refusal is not None:
+        return "refused by the coordinator", (refusal.text,)
+    earlier = outlook.earlier_figures(store, folder, now)
+    reasons = (earlier,) if earlier else ()
+    if receipts and receipts[-1] == version:
+        return f"contributed, receipt for version {receipts[-1]}", reasons
+    if version:
+        return f"version {version} is on its way, no receipt yet", reasons
+    return _undecided(store, folder, now)
+
+
+def _undecided(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tuple[str, ...]]:
+    """How a round stands that this node has not contributed to."""
+    decision = store.decisions.last(folder.round_id)
+    if decision is not None and decision.outcome == decisions.REFUSED:
+        return "refused by this node", decision.reasons
+    if not store.has_import():
+        return f"waits for your records: cefed node import {store.folder}", ()
+    try:
+        offer = folder.offer()
+        if offer is None:
+            return "waits for its description", ()
+        policy = store.policy()
+        terms = accept(store, policy, store.key(), folder, offer, store.own(), now)
+    except PlanRefused as error:
+        return "this node will refuse it", error.reasons
+    except ProtocolError as error:
+        return "its description does not hold", (str(error),)
+    wait = reason_to_wait(offer, terms, now)
+    if wait is not None:
+        return f"waits: {wait}", ()
+    if policy.approval is Approver.PERSON and folder.approval() is None:
+        return (
+            f"waits for your word: cefed node preview {store.folder} --round {folder.round_id}, "
+            "then cefed node approve",
+            (),
+        )
+    return f"answered by the next cefed node run {store.folder}", ()
+
+
 def _enrolment(store: NodeStore, now: int) -> str:
     if store.invitation_path.exists():
-        return "waits for the operator's approval"
+        refused = _refused_enrolment(store)
+        return f"refused: {refused}" if refused else "waits for the operator's approval"
     data, coordinator = store.certificate(), store.policy().coordinator_key
     if data is None or coordinator is None:
         return "none"
@@ -101,3 +156,16 @@ def _enrolment(store: NodeStore, now: int) -> str:
     except ProtocolError as error:
         return str(error)
     return f"enrolled as {certificate.enterprise_id} of group {certificate.group}"
+
+
+def _refused_enrolment(store: NodeStore) -> str | None:
+    """What the coordinator said against the request that lies in the outbox now, if it did."""
+    try:
+        request = store.exchange().outbox.get("enrolment")
+    except ExchangeError:
+        return None  # a problem of its own
+    if request is None:
+        return None
+    digest = hashlib.sha256(request.payload).hexdigest()
+    told = [n for n in Noticeboard(store.notices_path).all() if n.sha256 == digest]
+    return told[-1].text if told and told[-1].about == "refused" else None

@@ -21,3 +21,6 @@ IN_FORCE = "grpc" not in sys.modules or os.environ.get(VARIABLE) == SUITES
 """Whether the restriction was made before ``grpc`` read the environment."""
 
 os.environ[VARIABLE] = SUITES
+
+# gRPC writes lines of its own to standard error, which would stand between those of a JSON log.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -20,7 +20,7 @@ from coordinator.cli import app
 from coordinator.errors import SettingsError, StoreError, UnreachableError
 from coordinator.folder import Office
 from protocols.enrolment import Invitation, enrolment_statement, rotation_statement
-from protocols.errors import PlanError, PolicyRefusal, StorageError
+from protocols.errors import PlanError, PolicyRefusal, ProtocolError, StorageError
 from protocols.notices import make_refusal, roster_vote
 from protocols.service import probes
 from protocols.service.errors import SettingsError as ServiceSettingsError
@@ -32,7 +32,10 @@ TEMPLATE = SOURCE / "examples" / "region_a" / "plan.toml"
 START_SECONDS = 60.0
 
 
-def cefed(*arguments: str, fails: type[Exception] | None = None) -> Any:
+Refusal = type[Exception] | tuple[type[Exception], ...]
+
+
+def cefed(*arguments: str, fails: Refusal | None = None) -> Any:
     """Run a command; its JSON, or None when it fails as expected."""
     done = CliRunner().invoke(app, [*arguments, "--json"])
     if fails is not None:
@@ -189,6 +192,63 @@ def test_a_member_is_approved_by_its_fingerprint_only(place: str, tmp_path: Path
     assert cefed("member", "list", place)["members"][0]["state"] == "enrolled"
 
 
+def test_approving_prefers_the_key_that_waits(place: str, tmp_path: Path) -> None:
+    first = enrol(place, tmp_path, 1, approve=False)
+    cefed("member", "reject", place, "id-1")
+    path, second = tmp_path / "again.json", signing_key(41)
+    cefed("member", "invite", place, "--id", "id-1", "--group", "group 1", "--out", str(path))
+    with Office.open(Path(place)).registry() as registry:
+        registry.enrol(enrolment_statement(Invitation.load(path), second))
+    mark = second.public.fingerprint
+
+    asked = CliRunner().invoke(app, ["member", "approve", place, "id-1"], input=f"{mark}\n")
+    assert asked.exit_code == 0
+    again = CliRunner().invoke(app, ["member", "approve", place, "id-1", "--fingerprint", mark])
+    assert again.exit_code == 0
+    assert "already" in again.stdout
+    other = first.public.fingerprint
+    cefed("member", "approve", place, "id-1", "--fingerprint", other, fails=PolicyRefusal)
+
+
+def test_an_invitation_is_withdrawn(place: str, tmp_path: Path) -> None:
+    path = tmp_path / "acme.json"
+    cefed("member", "invite", place, "--id", "id-1", "--out", str(path))
+    invitation = Invitation.load(path)
+    assert cefed("member", "list", place, "--state", "waiting")["invitations"] == []
+
+    assert cefed("member", "withdraw", place, "id-1")["withdrawn"] == [invitation.id]
+
+    cefed("member", "withdraw", place, invitation.id, fails=SettingsError)
+    with Office.open(Path(place)).registry() as registry:
+        answer = registry.enrol(enrolment_statement(invitation, signing_key(1)))
+    assert answer.state == "refused"
+
+
+def test_an_invitation_that_cannot_be_written_is_not_registered(place: str, tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "acme.json"
+    cefed("member", "invite", place, "--id", "id-1", "--out", str(path), fails=StorageError)
+    assert cefed("member", "list", place)["invitations"] == []
+
+
+def test_a_failed_init_leaves_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "c"
+    for url in ("nonsense", "postgresql+psycopg://nobody@127.0.0.1:1/none"):
+        cefed("init", str(place), "--database", url, fails=(SettingsError, StoreError))
+        assert not place.exists()
+    cefed("init", str(place), "--host", "a_b c", fails=ProtocolError)
+    assert not place.exists()
+    cefed("init", str(place))
+
+
+def test_trustees_are_added_together_or_not_at_all(tmp_path: Path, held: Trustees) -> None:
+    place, good = str(tmp_path / "c"), tmp_path / "good.json"
+    cefed("init", place)
+    key = held.ceremony.trustees[0].signing_key.raw.hex()
+    good.write_text(json.dumps({"name": "good", "signing_key": key}))
+    cefed("trustee", "add", place, str(good), str(tmp_path / "missing"), fails=StoreError)
+    assert cefed("trustee", "list", place)["trustees"] == []
+
+
 def test_reject_and_revoke(place: str, tmp_path: Path) -> None:
     enrol(place, tmp_path, 1, approve=False)
     cefed("member", "reject", place, "id-1", "--reason", "wrong person")
@@ -234,6 +294,8 @@ def test_a_round_without_a_serving_process(
     assert status["refusals"] == [{"trustee": "trustee-2", "reason": "unknown ids"}]
     assert [notice["kind"] for notice in status["notices"]] == ["reminder", "deadline"]
     assert status["deadline"] > facts["deadline"]
+    assert status["waits_for"] == "2 more roster votes: trustee-3 or trustee-4"
+    cefed("round", "extend", place, name, "--deadline", "8d", fails=SettingsError)
     words = CliRunner().invoke(app, ["round", "status", place, name]).stdout
     assert "trustee-2 left the round: unknown ids" in words
 
@@ -292,12 +354,16 @@ def test_the_certificate_is_renewed_under_the_same_authority(place: str) -> None
     folder = Path(place) / "tls"
     before = (folder / "authority.pem").read_bytes(), (folder / "server.pem").read_bytes()
 
-    cefed("tls", "renew", place)
+    assert "coordinator.example.org" in cefed("tls", "renew", place)["hosts"]
 
     after = (folder / "authority.pem").read_bytes(), (folder / "server.pem").read_bytes()
     assert before[0] == after[0]
     assert before[1] != after[1]
     assert cefed("check", place)["good"]
+    cefed("tls", "renew", place, "--host", "other.example.org")
+    done = CliRunner().invoke(app, ["check", place])
+    assert done.exit_code == 8
+    assert "tls renew --host coordinator.example.org" in done.stdout
 
 
 def test_every_command_shows_an_example() -> None:

@@ -16,7 +16,7 @@ import pytest
 from coordinator import server, service
 from coordinator.patience import WRITE_SECONDS, Patience
 from coordinator.registry import Registry
-from coordinator.settings import CoordinatorSettings, Rates
+from coordinator.settings import CoordinatorSettings, OpenRates, Rates
 from protocols.enrolment import check_roster, enrolment_statement
 from protocols.passes import METADATA_KEY, make_pass
 from protocols.service import tls
@@ -241,6 +241,21 @@ def test_a_revoked_member_is_nobody(running: Running, scene: Scene) -> None:
 
     request = pb.SubmitRequest(round_id=scene.round_id, contribution=scene.contribution(12))
     assert running.refused("Submit", request, key)[0] is Kind.UNAUTHENTICATED
+    with pytest.raises(grpc.RpcError) as caught:
+        running.call("ListRounds", pb.ListRoundsRequest(), key)
+    assert "revoked" in failure(caught.value).text
+
+
+def test_strangers_are_metered_by_address_and_not_remembered(scene: Scene, tmp_path: Path) -> None:
+    rates = OpenRates(calls_per_second=0.001, calls_burst=2)
+    request = pb.ListRoundsRequest()
+    for running in start(scene, tmp_path, open_rates=rates):
+        strangers = [signing_key(60 + n) for n in range(3)]
+        kinds = [running.refused("ListRounds", request, key)[0] for key in strangers]
+
+        assert kinds == [Kind.UNAUTHENTICATED, Kind.UNAUTHENTICATED, Kind.EXHAUSTED]
+        running.call("ListRounds", request, member_key(1))
+        assert len(running.server._guard._passes) == 1
 
 
 def test_calls_need_a_deadline(running: Running) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from sqlalchemy import create_engine, make_url, text
 
 from coordinator.folder import SETTINGS, Office
-from enterprise_node.exchange import Exchange
-from enterprise_node.private.enrolling import GATEWAY_FILE, settle_gateway
+from enterprise_node.exchange import GATEWAY_FILE, Exchange
+from enterprise_node.private.enrolling import settle_gateway
 from enterprise_node.private.intake import read_own, require_usable
 from enterprise_node.private.policy import Approver, NodePolicy, TrusteeRules
 from enterprise_node.private.settings import Settings

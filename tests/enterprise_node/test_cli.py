@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -16,13 +18,22 @@ import cefed
 from enterprise_node.private.policy import Approver
 from enterprise_node.private.store import NodeStore
 from protocols.keyfiles import write_private
+from protocols.notices import make_cancellation
 from tests import keys
-from tests.enterprise_node.scene import MAPPING, RECORDS, ROUND, make_node, make_scene, policy_for
-from tests.enterprise_node.test_identity import invitation
+from tests.enterprise_node.scene import (
+    COORDINATOR,
+    MAPPING,
+    RECORDS,
+    ROUND,
+    make_node,
+    make_scene,
+    policy_for,
+)
+from tests.enterprise_node.test_identity import certificate, invitation
 
 HEADER = "enterprise_id,sector_code,sector,output_yuan,cei_tco2_per_mwh,electricity_mwh,"
 HEADER += "emissions_tco2"
-ROW = "B1,29,rubber,9370000,0.70,919.2,648"
+ROW = "A01,29,rubber,9370000,0.70,919.2,648"
 
 
 def run(*arguments: object) -> Result:
@@ -85,7 +96,8 @@ def test_an_owner_who_does_not_confirm_makes_nothing(tmp_path: Path, invited: Pa
     result = CliRunner().invoke(
         cefed.app, ["node", "enrol", str(folder), "--invitation", str(invited)], input="n\n"
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
+    assert "nothing was done" in result.stderr
     assert "Any 2 of these 4 trustees" in result.stdout
     assert not folder.exists()
 
@@ -126,7 +138,7 @@ def test_the_whole_path_of_a_good_file(node: Path) -> None:
     records.write_bytes(f"{HEADER}\n{ROW.replace('rubber', '橡胶')}\n".encode("gbk"))
     assert (
         facts("node", "import", node, "--records", records, "--mapping", MAPPING)["enterprise"]
-        == "B1"
+        == "A01"
     )
     checked = facts("node", "check", node)
     assert checked["problems"] == []
@@ -140,13 +152,13 @@ def test_plants_are_summed(node: Path) -> None:
     records.write_text(f"{HEADER}\n{ROW}\n{ROW.replace('648', '352')}\n")
     arguments = ("node", "import", node, "--records", records, "--mapping", MAPPING)
     assert "--enterprise" in refused(2, *arguments, "--plants", 2)
-    told = facts(*arguments, "--enterprise", "B1", "--plants", 2)
+    told = facts(*arguments, "--enterprise", "A01", "--plants", 2)
     assert told["plants"] == 2
     own = NodeStore(node).own()
     assert (own.integers["emissions"], own.integers["output"]) == (1_000_000, 18_740_000)
-    assert "are 2 (rows: 2, 3)" in refused(3, *arguments, "--enterprise", "B1", "--plants", 3)
+    assert "are 2 (rows: 2, 3)" in refused(3, *arguments, "--enterprise", "A01", "--plants", 3)
     records.write_text(f"{HEADER}\n{ROW}\n{ROW.replace('648', '')}\n")
-    line = refused(3, *arguments, "--enterprise", "B1", "--plants", 2)
+    line = refused(3, *arguments, "--enterprise", "A01", "--plants", 2)
     assert "row 3" in line
     assert NodeStore(node).own() == own
 
@@ -179,14 +191,27 @@ def test_duplicate_enterprise(node: Path) -> None:
     records.write_text(f"{HEADER}\n{ROW}\n{ROW}\n")
     line = refused(
         3,
-        "node", "import", node, "--records", records, "--mapping", MAPPING, "--enterprise", "B1",
+        "node", "import", node, "--records", records, "--mapping", MAPPING, "--enterprise", "A01",
     )  # fmt: skip
     assert "rows 2, 3" in line
 
 
 def test_several_enterprises_and_none_named(node: Path) -> None:
-    line = refused(2, "node", "import", node, "--records", RECORDS, "--mapping", MAPPING)
-    assert "--enterprise" in line
+    command = ("node", "import", node, "--records", RECORDS, "--mapping", MAPPING)
+    assert facts(*command)["enterprise"] == "A01", "the id that it is enrolled with"
+    others = node.parent / "others.csv"
+    others.write_text(f"{HEADER}\n{ROW.replace('A01', 'B1')}\n{ROW.replace('A01', 'B2')}\n")
+    assert "--enterprise" in refused(2, *command[:4], others, *command[5:])
+
+
+def test_the_row_of_another_enterprise(node: Path) -> None:
+    before = NodeStore(node).own()
+    command = (
+        "node", "import", node, "--records", RECORDS, "--mapping", MAPPING, "--enterprise", "A02",
+    )  # fmt: skip
+    assert "the node of A01, the row is that of A02" in refused(2, *command)
+    assert NodeStore(node).own() == before
+    assert facts(*command, "--other-id")["enterprise"] == "A02"
 
 
 def test_not_a_number_is_told_with_row_and_column(node: Path) -> None:
@@ -280,8 +305,12 @@ def test_an_export_of_a_ledger_that_does_not_hold_is_not_written(tmp_path: Path)
     refused(6, "node", "ledger", "export", made.store.folder, "--out", out)
     assert not out.exists()
     checked = run("node", "check", made.store.folder)
-    assert checked.exit_code == 2
+    assert checked.exit_code == 8
     assert "line 1" in checked.stdout
+    assert "ok: key" in checked.stdout
+    before = path.read_bytes()
+    assert "nothing is signed" in refused(8, "node", "run", made.store.folder)
+    assert path.read_bytes() == before
 
 
 def test_not_a_nodes_folder(tmp_path: Path) -> None:
@@ -300,7 +329,9 @@ def test_a_policy_that_answers_nothing_is_a_problem(node: Path) -> None:
 
 def test_a_folder_that_is_open_to_others(node: Path) -> None:
     node.chmod(0o755)
-    assert "chmod 700" in run("node", "check", node).stdout
+    checked = run("node", "check", node)
+    assert checked.exit_code == 8
+    assert "chmod 700" in checked.stdout
 
 
 def test_a_key_that_others_can_read(node: Path) -> None:
@@ -357,3 +388,121 @@ def test_every_command_of_a_node_has_an_example(command: str) -> None:
     result = run("node", command, "--help")
     assert result.exit_code == 0, result.output
     assert "Example" in result.output
+
+
+def test_a_missing_exchange_folder_is_not_made_again(node: Path) -> None:
+    shared = node / "exchange"
+    shutil.rmtree(shared)
+    for place in ("missing", "a medium's empty place"):
+        assert f"{shared} is missing: mount or restore it" in refused(8, "node", "run", node), place
+        checked = run("node", "check", node)
+        assert checked.exit_code == 8
+        assert "mount or restore it" in checked.stdout
+        assert run("node", "status", node).exit_code == 0
+        assert list(shared.glob("*")) == []
+        shared.mkdir(exist_ok=True)
+
+
+def test_an_exchange_folder_belongs_to_one_node(tmp_path: Path, invited: Path) -> None:
+    shared = tmp_path / "shared"
+    command = ("--invitation", invited, "--yes", "--exchange")
+    facts("node", "enrol", tmp_path / "one", *command, shared)
+    held = (shared / "outbox" / "enrolment.envelope").read_bytes()
+    line = refused(2, "node", "enrol", tmp_path / "two", *command, shared)
+    assert "of another node" in line
+    assert not (tmp_path / "two").exists()
+    assert (shared / "outbox" / "enrolment.envelope").read_bytes() == held
+    facts("node", "enrol", tmp_path / "one", *command, shared)
+    line = refused(2, "node", "enrol", tmp_path / "one", *command, tmp_path / "elsewhere")
+    assert f"at {shared}" in line
+
+
+def test_a_revoked_member_enrols_again_in_its_folder(tmp_path: Path, invited: Path) -> None:
+    folder = tmp_path / "node"
+    facts("node", "enrol", folder, "--invitation", invited, "--yes")
+    store = NodeStore(folder)
+    store.certificate_path.write_bytes(certificate(store.key().public))
+    again = tmp_path / "again.json"
+    made = invitation(id="inv-2", expires=4_000_000_000)
+    write_private(again, made.to_json().encode())
+    told = facts("node", "enrol", folder, "--invitation", again, "--yes")
+    upcoming = store.next_key()
+    assert upcoming is not None
+    assert told["pseudonym"] == upcoming.public.fingerprint != store.key().public.fingerprint
+
+
+def test_figures_of_an_earlier_import_are_told_and_replaced(tmp_path: Path) -> None:
+    made = make_scene(tmp_path)
+    made.turn(2)
+    folder = made.store.folder
+    newer = tmp_path / "newer.csv"
+    newer.write_text(f"{HEADER}\n{ROW.replace('648', '650')}\n")
+    command = f"cefed node run {folder} --round {ROUND} --correct"
+    assert command not in run("node", "status", folder).stdout
+    imported = run("node", "import", folder, "--records", newer, "--mapping", MAPPING)
+    for said in (imported, run("node", "run", folder), run("node", "status", folder)):
+        assert f"round {ROUND} has the figures of an earlier import" in said.stdout
+        assert command in said.stdout
+    done = run("node", "run", folder, "--round", ROUND, "--correct")
+    assert "version 2 is in the outbox" in done.stdout, done.output
+    assert command not in run("node", "status", folder).stdout
+
+
+def test_a_correction_that_came_too_late_is_not_taken_for_a_backup(tmp_path: Path) -> None:
+    made = make_scene(tmp_path)
+    made.turn(2)
+    folder = made.store.folder
+    run("node", "run", folder, "--round", ROUND, "--correct")
+    made.desk.refusing = "the round is CLOSED: after the closing a correction needs a new round"
+    assert made.relay().step().refused == [f"round {ROUND}: {made.desk.refusing}"]
+    said = run("node", "run", folder).stdout + run("node", "status", folder).stdout
+    assert said.count("version 1 counts; version 2 came too late") == 2
+    assert "old backup" not in said
+
+
+def test_status_says_how_rounds_and_requests_stand_in_words(tmp_path: Path) -> None:
+    made = make_scene(tmp_path, policy_approval=Approver.PERSON)
+    folder = made.store.folder
+    made.turn()
+    shown = run("node", "status", folder).stdout
+    assert f"waits for your word: cefed node preview {folder} --round {ROUND}" in shown
+    assert not any(sign in shown for sign in ("[", "{", "None", "'"))
+    assert " UTC  pass" in run("node", "ledger", "show", folder).stdout
+    made.desk.notices.append(make_cancellation(made.plan, 1, "a wrong unit", COORDINATOR))
+    made.turn()
+    shown = run("node", "status", folder).stdout
+    assert f"round          {ROUND}: cancelled by the coordinator: a wrong unit" in shown
+
+
+@pytest.mark.parametrize(
+    ("cause", "code", "said"),
+    [
+        (KeyboardInterrupt, 130, "interrupted"),
+        (EOFError, 2, "nothing was done"),
+    ],
+)
+def test_a_prompt_that_is_left(
+    tmp_path: Path,
+    invited: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cause: type[BaseException],
+    code: int,
+    said: str,
+) -> None:
+    def leave(*_: object, **__: object) -> None:
+        try:
+            raise cause
+        except cause:
+            raise click.Abort from None  # as a prompt of click does
+
+    monkeypatch.setattr("typer.confirm", leave)
+    result = run("node", "enrol", tmp_path / "n", "--invitation", invited)
+    assert (result.exit_code, said in result.stderr) == (code, True)
+    assert not (tmp_path / "n").exists()
+
+
+def test_a_gateway_needs_an_exchange_folder(tmp_path: Path) -> None:
+    for command in ("check", "run"):
+        line = refused(2, "gateway", command, tmp_path / "none")
+        assert "is no exchange folder (no gateway.toml); cefed node enrol writes it" in line
+    assert not (tmp_path / "none").exists()

@@ -106,8 +106,13 @@ def test_a_refused_enrolment_is_told_once(scene: Scene) -> None:
     events = scene.turn(3)
     assert [event.kind for event in events] == ["notice"]
     assert "nobody knows this enterprise" in events[0].text
+    told = status_document(scene.store, NOW)["enrolment"]
+    assert told == "refused: nobody knows this enterprise"
+    assert scene.relay().step().refused == ["enrolment refused: nobody knows this enterprise"]
     other = invitation(id="inv-2")
     enrol(scene.store.folder, other, Choices(), NOW)
+    scene.step()
+    assert status_document(scene.store, NOW)["enrolment"] == "waits for the operator's approval"
     scene.desk.admission = Admission("enrolled", certificate(scene.store.key().public), "")
     assert [event.kind for event in scene.turn()] == ["certificate"]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from coordinator.registry_rows import MemberState
 from enterprise_node.exchange import Envelope
+from enterprise_node.gateway import cli as gateway
 from enterprise_node.gateway.client import CoordinatorClient
 from enterprise_node.gateway.errors import CoordinatorRefused, CoordinatorUnreachable, NotAdmitted
-from enterprise_node.private.enrolling import Choices, enrol
+from enterprise_node.private.enrolling import Choices, enrol, settle_gateway
 from enterprise_node.private.side import approve_round
 from protocols.notices import make_cancellation, make_deadline
 from protocols.passes import make_pass
@@ -184,3 +186,25 @@ def test_a_simulations_node_is_this_node(tmp_path: Path) -> None:
     assert again["bytes"] == 0
     assert "unknown" in other["error"]
     assert scene.store.round(ROUND).receipts() == [1]
+
+
+def test_the_gateways_commands_end_by_what_the_coordinator_says(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    folder = str(scene.exchange.folder)
+    with serving(scene, tmp_path) as live:
+        authority = (live.target.authority or b"").decode()
+        settle_gateway(scene.exchange, live.target.address, authority)
+        scene.step()
+        assert CliRunner().invoke(gateway.app, ["check", folder]).exit_code == 0
+        done = CliRunner().invoke(gateway.app, ["run", folder, "--once"])
+        assert done.exit_code == 0, done.output
+        (row,) = live.registry.find("A01")
+        live.registry.revoke(row, "key lost")
+        live.registry.standing(row.key)
+        assert CliRunner().invoke(gateway.app, ["check", folder]).exit_code == 7
+        done = CliRunner().invoke(gateway.app, ["run", folder, "--once"])
+        assert done.exit_code == 7
+        assert "refused: " in done.stderr
+        request = Envelope("enrolment", "", b"a request that is under way")
+        scene.exchange.outbox.put(request)
+        assert CliRunner().invoke(gateway.app, ["check", folder]).exit_code == 0

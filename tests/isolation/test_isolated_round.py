@@ -93,6 +93,7 @@ def test_a_round_without_a_network_on_the_private_sides(
         operator(
             *("trustee", "accept", place, "--ceremony", dealt.record),
             *("--share", dealt.shares[index - 1], "--out", tmp_path / "ceremony"),
+            *("--dealer", dealt.ceremony.dealer.fingerprint),
         )
     operator("coordinator", "trustee", "add", platform, *(t / "identity.json" for t in trustees))
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from protocols.enrolment import revocation_list
-from protocols.errors import StorageError
+from protocols.errors import KeyRefused, StorageError
 from protocols.service.errors import CredentialError
 from tests.keys import test_primes as frozen_primes
 from tests.trustee.dealt import COUNTS, NAMES, PASSPHRASE, accept, deal, make
@@ -114,13 +114,45 @@ def test_a_whole_ceremony_by_commands(tmp_path: Path, monkeypatch: pytest.Monkey
             *("--ceremony", out / "ceremony.bin"),
             *("--share", out / f"share-{index + 1}.sealed"),
             *("--out", out),
+            text="The same fingerprint\n",
         )
         assert result.exit_code == 0, result.exception
+        assert json.loads(dealer_of(out))["dealer"] in result.stderr
     assert ceremony("check", out).exit_code == 6
     assert ceremony("forget", out).exit_code == 0
     finished = ceremony("check", out)
     assert finished.exit_code == 0
     assert "the dealer attested the deletion" in finished.stdout
+
+
+def dealer_of(out: Path) -> str:
+    return str(ceremony("check", out, "--json").stdout)
+
+
+def test_counts_and_modulus_are_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    arguments = dealing_arguments(tmp_path)
+
+    short = ceremony(*arguments, "--modulus-bits", 1024)
+    assert isinstance(short.exception, SettingsError)
+    assert COUNTS not in short.stderr
+    wrong = ceremony(*arguments, "--quorum", 2)
+    assert isinstance(wrong.exception, SettingsError)
+
+
+def test_a_record_of_another_dealer_is_not_accepted(tmp_path: Path) -> None:
+    folders = make(tmp_path)
+    dealt = deal(tmp_path / "c", folders)
+    given = ("accept", folders[0], "--ceremony", dealt.record, "--share")
+    own = dealt.ceremony.dealer.fingerprint
+
+    for said in (("--dealer", "0" * len(own)), ()):
+        refused = trustee(*given, dealt.shares[0], *said, text="yes\n")
+        assert isinstance(refused.exception, SettingsError)
+        assert not (folders[0] / "ceremonies").exists()
+    other = trustee(*given, dealt.shares[1], "--dealer", own)
+    assert isinstance(other.exception, KeyRefused)
+    assert str(dealt.shares[1]) in str(other.exception)
+    assert trustee(*given, dealt.shares[0], "--dealer", own.upper()).exit_code == 0
 
 
 def accepted(path: Path, passphrase: bytes | None = None) -> Path:
@@ -171,6 +203,20 @@ def test_check_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {"permissions", "ledger"} <= set(wrong)
 
 
+def test_a_lost_share_is_wrong_and_a_destroyed_one_is_not(tmp_path: Path) -> None:
+    place = accepted(tmp_path)
+    (share,) = place.glob("ceremonies/*/share.sealed")
+    data = share.read_bytes()
+    share.unlink()
+    assert "WRONG ceremonies: 2020" in trustee("check", place).stdout
+
+    share.write_bytes(data)
+    share.chmod(0o600)
+    trustee("forget", place, "--yes")
+    assert "share destroyed" in trustee("check", place).stdout
+    assert "WRONG ceremonies" not in trustee("check", place).stdout
+
+
 def test_check_leaves_encrypted_keys_closed_unless_told(tmp_path: Path, secret: Path) -> None:
     (place,) = make(tmp_path, ("One",), PASSPHRASE)
 
@@ -190,7 +236,7 @@ def test_a_wrong_passphrase_opens_nothing(tmp_path: Path, secret: Path) -> None:
     result = trustee(
         "accept",
         place,
-        *("--ceremony", dealt.record, "--share", dealt.shares[0]),
+        *("--ceremony", dealt.record, "--share", dealt.shares[0], "--yes"),
         *("--passphrase-file", secret),
     )
 

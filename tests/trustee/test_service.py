@@ -139,6 +139,32 @@ def test_a_round_over_sockets(scene: Scene, tmp_path: Path, certificate: Path) -
     check_inclusion(receipt, entries)
 
 
+def test_a_trustee_that_is_not_let_in_says_why(
+    scene: Scene, tmp_path: Path, certificate: Path
+) -> None:
+    with coordinator(scene, tmp_path, certificate) as (target, _):
+        pinned = signing_key(70).public
+        wrong = BoardClient(target, Bearer(scene.held.signing[0], pinned, clock=lambda: NOW))
+        with wrong, pytest.raises(StumbledError, match="coordinator_key is not the key of"):
+            wrong.rounds()
+        ledger = new_ledger(tmp_path / "ledger.jsonl")
+        limits, key = TrusteeLimits(), COORDINATOR.public
+        with client(target, signing_key(71)) as board:
+            service = Service(board, [scene.accepted(1)], ledger, key, limits, tmp_path)
+            stop = threading.Event()
+            thread = threading.Thread(target=service.run, args=(stop,))
+            thread.start()
+            try:
+                until = time.monotonic() + PATIENCE
+                while "neither enrolled nor registered" not in service.reasons()[0]:
+                    assert time.monotonic() < until, service.reasons()
+                    time.sleep(0.05)
+            finally:
+                stop.set()
+                thread.join()
+                ledger.close()
+
+
 def test_coordinator_and_trustees_restarted_in_the_middle(
     scene: Scene, tmp_path: Path, certificate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

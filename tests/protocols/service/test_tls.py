@@ -230,3 +230,22 @@ def test_every_package_with_a_transport_restricts_it_in_time(package: str) -> No
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "True\n", done.stderr
+
+
+def test_grpc_writes_no_lines_of_its_own(port: int, tmp_path: Path) -> None:
+    """Not even of a handshake that fails: they would stand between the lines of a JSON log."""
+    tls.create_authority(tmp_path, HOSTS)
+    code = (
+        "import os, sys; os.environ.pop('GRPC_VERBOSITY', None)\n"
+        "from pathlib import Path\n"
+        "from protocols.service import tls\n"
+        "from protocols.service.channel import Target, open_channel\n"
+        "import grpc\n"
+        "target = Target(sys.argv[1], Path(sys.argv[2]).read_bytes(), False)\n"
+        "with open_channel(target) as channel:\n"
+        f"    try: channel.unary_unary({CALL!r})(b'', timeout=5)\n"
+        "    except grpc.RpcError as error: print(error.code().name)\n"
+    )
+    command = [sys.executable, "-c", code, f"127.0.0.1:{port}", str(tmp_path / tls.AUTHORITY)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("UNAVAILABLE", "")
