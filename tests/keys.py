@@ -128,7 +128,7 @@ def hold_ceremony(
     return Trustees(ceremony, countersignatures, signing, sealing, shares, sealed, dealer)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=None)  # evicted, one file would hold two different ceremonies
 def trustees(small: bool = False) -> Trustees:
     """One shared ceremony: four trustees, two to open, three to close."""
     return hold_ceremony(small=small)
