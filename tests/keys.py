@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from protocols.ceremony import Ceremony, Trustee, countersign, open_share, run_dealer
 from protocols.paillier import PublicKey
@@ -128,7 +128,7 @@ def hold_ceremony(
     return Trustees(ceremony, countersignatures, signing, sealing, shares, sealed, dealer)
 
 
-@lru_cache(maxsize=None)  # evicted, one file would hold two different ceremonies
+@cache  # evicted, one file would hold two different ceremonies
 def trustees(small: bool = False) -> Trustees:
     """One shared ceremony: four trustees, two to open, three to close."""
     return hold_ceremony(small=small)
