@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError
 
 from coordinator.errors import SettingsError
 from coordinator.limits import Allowance
-from protocols.errors import ProtocolError
 from protocols.service.addresses import is_loopback, split
+from protocols.service.settings import HostPort
 
 ROLE = "coordinator"
 
@@ -81,9 +81,9 @@ class CoordinatorSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    listen: str = "127.0.0.1:7443"
-    address: str = ""
-    probes_listen: str = ""
+    listen: HostPort = "127.0.0.1:7443"
+    address: HostPort = ""
+    probes_listen: HostPort = ""
     database: str = ""
     database_password_file: Path | None = None
     tls_certificate: Path | None = None
@@ -104,16 +104,6 @@ class CoordinatorSettings(BaseModel):
     member_rates: Rates = Rates()
     trustee_rates: TrusteeRates = TrusteeRates()
     open_rates: OpenRates = OpenRates()
-
-    @field_validator("listen", "probes_listen", "address")
-    @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        if value:
-            try:
-                split(value)
-            except ProtocolError as error:
-                raise ValueError(str(error)) from error
-        return value
 
     @field_validator("database")
     @classmethod

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from protocols.errors import ProtocolError, StorageError
 from protocols.files import read_limited
 from protocols.service import settings
-from protocols.service.addresses import split
 from protocols.service.channel import Target
+from protocols.service.settings import HostPort
 from protocols.signing import VerifyKey
 from trustee.errors import SettingsError
 
@@ -37,24 +37,14 @@ class TrusteeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    coordinator: str = ""
+    coordinator: HostPort = ""
     coordinator_key: str = ""
     tls_authority: Path | None = None
     insecure: bool = False
     passphrase_file: Path | None = None
-    probes_listen: str = ""
+    probes_listen: HostPort = ""
     log_json: bool = True
     log_file: Path | None = None
-
-    @field_validator("coordinator", "probes_listen")
-    @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        if value:
-            try:
-                split(value)
-            except ProtocolError as error:
-                raise ValueError(str(error)) from error
-        return value
 
     @field_validator("coordinator_key")
     @classmethod

@@ -20,11 +20,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 
 from protocols.files import read_limited
+from protocols.service.addresses import split
 from protocols.service.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,6 +34,19 @@ Keys = tuple[str, ...]
 ETC = "CEFED_ETC"
 MAX_BYTES = 1 << 20
 _URL_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
+
+
+def _host_and_port(value: str) -> str:
+    if value:
+        try:
+            split(value)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+HostPort = Annotated[str, AfterValidator(_host_and_port)]
+"""A setting that is ``HOST:PORT``, or empty for none."""
 
 
 def load(
