@@ -3,26 +3,27 @@
 A handler takes its request as a stream of one message, so that this can be done first; on the wire
 there is no difference. Every refusal becomes a gRPC status with one clean sentence and the name of
 the exception's class in the trailing metadata (:data:`protocols.service.channel.ERROR_KEY`); a
-traceback never leaves the process. Used by :mod:`coordinator.server`.
+traceback never leaves the process. Everything here runs in the event loop, so nothing is locked.
+Used by :mod:`coordinator.server`.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
+import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from coordinator.errors import CoordinatorError, SettingsError
+from coordinator.lanes import Lane
 from coordinator.limits import LimitExceeded, Meter, address_of
-from coordinator.patience import WRITE_SECONDS, Patience
+from coordinator.patience import WRITE_SECONDS, OutOfPatience, Patience
 from coordinator.registry import Clock, Registry
 from coordinator.registry_rows import Standing
 from coordinator.telemetry import Telemetry
@@ -52,9 +53,12 @@ PASS_SECONDS = 60.0
 """For how long a verified pass is believed without looking again."""
 
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 Metadata = Iterable[tuple[str, str | bytes]]
 """As gRPC gives it."""
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
 
 _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InvalidSignature, grpc.StatusCode.PERMISSION_DENIED),
@@ -67,6 +71,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (SettingsError, grpc.StatusCode.FAILED_PRECONDITION),
     (CoordinatorError, grpc.StatusCode.INTERNAL),
     (LimitExceeded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (OutOfPatience, grpc.StatusCode.DEADLINE_EXCEEDED),
 )
 
 
@@ -89,7 +94,7 @@ class Refused(Exception):
 
 
 class Guard:
-    """Admits callers. Safe to use from many threads.
+    """Admits callers.
 
     :param meters: the allowance of each standing; NOBODY's is for calls without a pass.
     """
@@ -109,41 +114,46 @@ class Guard:
         self._clock = clock
         self.patience = Patience()
         self._passes: OrderedDict[bytes, tuple[VerifyKey, float]] = OrderedDict()
-        self._lock = threading.Lock()
 
-    @contextmanager
-    def call(
-        self, method: str, allowed: frozenset[Standing], context: grpc.ServicerContext
-    ) -> Iterator[Call]:
+    async def admit(
+        self, method: str, allowed: frozenset[Standing], context: Context, lane: Lane, work: Work[T]
+    ) -> T:
         """Around one call: admits it, counts it, and turns every exception into its end.
 
         :param allowed: the standings that may call; empty if no pass is asked for.
+        :param lane: where it has its place; its threads ask the database who is known, when that is
+            not fresh.
+        :param work: what an admitted call does.
         """
         started, outcome = time.monotonic(), "OK"
         try:
-            caller = self._caller(method, allowed, context)
-            meter = self._meters[caller.standing]
-            meter.enter(caller.name)
-            try:
-                yield Call(self, method, context, caller, meter)
-            finally:
-                meter.leave(caller.name)
+            with lane.place():
+                if allowed and not self._registry.fresh:
+                    await lane.run(self._registry.refresh)
+                caller = self._caller(method, allowed, context)
+                meter = self._meters[caller.standing]
+                meter.enter(caller.name)
+                call = Call(self, method, context, caller, meter, lane)
+                try:
+                    return await work(call)
+                finally:
+                    call.leave()
         except Exception as error:
             refused = translate(error, method)
             outcome = refused.code.name
-            context.set_trailing_metadata(((ERROR_KEY, refused.name),))
-            context.abort(refused.code, refused.text)
-        except GeneratorExit:  # the reader of a stream went away
+            await _end(context, refused)
+            raise AssertionError("the call was ended") from error
+        except BaseException:  # the caller went away, or the process ends
             outcome = grpc.StatusCode.CANCELLED.name
             raise
         finally:
             self.telemetry.called(method, outcome, time.monotonic() - started)
 
     def remembered(self, allowed: frozenset[Standing], metadata: Metadata) -> Standing:
-        """Whose call this seems to be, before anything waits for it; :meth:`call` decides.
+        """Whose call this seems to be, before anything waits for it; :meth:`admit` decides.
 
         The signature of a key that is not known is not looked at here: whoever makes up keys is
-        metered first, by address, which only :meth:`call` is told.
+        metered first, by address, which only :meth:`admit` is told.
 
         :raises Refused: a pass is asked for, and none that is valid is shown.
         """
@@ -155,29 +165,24 @@ class Guard:
             self._verified(data)
         return standing
 
-    def turn_away(self, method: str, error: Exception, context: grpc.ServicerContext) -> None:
+    async def turn_away(self, method: str, error: Exception, context: Context) -> None:
         """End a call that is not let in, without a look at its message."""
         refused = translate(error, method)
         self.telemetry.called(method, refused.code.name, 0.0)
-        context.set_trailing_metadata(((ERROR_KEY, refused.name),))
-        context.abort(refused.code, refused.text)
+        await _end(context, refused)
 
-    def receive(
-        self, messages: Iterator[bytes], context: grpc.ServicerContext, seconds: float
-    ) -> bytes:
+    async def receive(self, messages: AsyncIterator[bytes], seconds: float) -> bytes:
         """The one message of a call, as its bytes, which have to come within ``seconds``."""
         try:
-            with self.patience.within(context, seconds):
-                return next(messages)
-        except (StopIteration, grpc.RpcError):
+            return await self.patience.wait(anext(messages), seconds)
+        except (StopAsyncIteration, grpc.RpcError):
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT, "the call ended before its message", ""
             ) from None
 
-    def _caller(
-        self, method: str, allowed: frozenset[Standing], context: grpc.ServicerContext
-    ) -> Caller:
-        if context.time_remaining() > MAX_CALL_SECONDS + CLOCK_SECONDS:
+    def _caller(self, method: str, allowed: frozenset[Standing], context: Context) -> Caller:
+        remaining = context.time_remaining()
+        if remaining is None or remaining > MAX_CALL_SECONDS + CLOCK_SECONDS:
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f"give the call a deadline of at most {MAX_CALL_SECONDS:.0f} seconds",
@@ -185,7 +190,7 @@ class Guard:
             )
         if not allowed:
             return Caller(None, Standing.NOBODY, f"{method} {address_of(context.peer())}")
-        data = _shown(context.invocation_metadata())
+        data = _shown(context.invocation_metadata() or ())
         key = self._claimed(data)
         standing = self._registry.standing(key)
         if standing is Standing.NOBODY:
@@ -216,8 +221,7 @@ class Guard:
 
     def _claimed(self, data: bytes) -> VerifyKey:
         """Whose pass it says that it is. :raises Refused: not a pass."""
-        with self._lock:
-            held = self._passes.get(data)
+        held = self._passes.get(data)
         if held is not None:
             return held[0]
         try:
@@ -231,16 +235,14 @@ class Guard:
         Only known keys get here, so that nobody else can push their passes out of memory.
         """
         now = time.monotonic()
-        with self._lock:
-            held = self._passes.get(data)
+        held = self._passes.get(data)
         if held is not None and now - held[1] < PASS_SECONDS:
             return
         key = self._read(data)
-        with self._lock:
-            self._passes[data] = (key, now)
-            self._passes.move_to_end(data)
-            if len(self._passes) > MAX_PASSES:
-                self._passes.popitem(last=False)
+        self._passes[data] = (key, now)
+        self._passes.move_to_end(data)
+        if len(self._passes) > MAX_PASSES:
+            self._passes.popitem(last=False)
 
     def _read(self, data: bytes) -> VerifyKey:
         try:
@@ -249,23 +251,28 @@ class Guard:
             raise _unauthenticated(error) from error
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
     """An admitted call."""
 
     guard: Guard
     method: str
-    context: grpc.ServicerContext
+    context: Context
     caller: Caller
     meter: Meter
+    lane: Lane
+    stuck: bool = False
+    """Whether its reader takes nothing: it counts until the connection has forgotten it."""
 
-    def read(self, messages: Iterator[bytes], kind: type[M], most: int, seconds: float) -> M:
+    async def read(
+        self, messages: AsyncIterator[bytes], kind: type[M], most: int, seconds: float
+    ) -> M:
         """The call's message, its size checked before it is parsed.
 
         :param seconds: within which it has to come.
         :raises MalformedMessage: too large, or not a message of this kind.
         """
-        data = self.guard.receive(messages, self.context, seconds)
+        data = await self.guard.receive(messages, seconds)
         self.meter.spend(self.caller.name, len(data))
         self.guard.telemetry.received(self.method, len(data))
         if len(data) > most:
@@ -284,9 +291,24 @@ class Call:
         self.guard.telemetry.sent(self.method, len(data))
         return data
 
-    def handing_over(self) -> AbstractContextManager[None]:
-        """Around the time in which a stream's reader takes one reply."""
-        return self.guard.patience.within(self.context, WRITE_SECONDS)
+    async def hand_over(self, message: Message) -> None:
+        """Give the reader of a stream one reply. :raises OutOfPatience: it does not take it."""
+        data = self.write(message)
+        try:
+            await self.guard.patience.wait(self.context.write(data), WRITE_SECONDS)
+        except OutOfPatience:
+            self.stuck = True
+            raise
+
+    def leave(self) -> None:
+        """The call has ended."""
+        if self.stuck:
+            self.context.add_done_callback(self._left)  # type: ignore[arg-type]  # any callable
+        else:
+            self.meter.leave(self.caller.name)
+
+    def _left(self, _: object) -> None:
+        self.meter.leave(self.caller.name)
 
     @property
     def key(self) -> VerifyKey:
@@ -307,6 +329,14 @@ def _shown(metadata: Metadata) -> bytes:
 
 def _unauthenticated(error: ProtocolError) -> Refused:
     return Refused(grpc.StatusCode.UNAUTHENTICATED, str(error), type(error).__name__)
+
+
+Work = Callable[[Call], Awaitable[T]]
+
+
+async def _end(context: Context, refused: Refused) -> None:
+    context.set_trailing_metadata(((ERROR_KEY, refused.name),))
+    await context.abort(refused.code, refused.text)
 
 
 def translate(error: Exception, method: str) -> Refused:

@@ -1,18 +1,14 @@
 """How long the coordinator waits for a caller: for its message, and for it to take a reply.
 
-A thread that waits for somebody else is lost to everybody else, so each wait has an end; what is
-overdue is cancelled by the thread that watches (:mod:`coordinator.server`), and by nobody who could
-be busy with a round. Used by :mod:`coordinator.guard`.
+Every wait has an end, after which the call is refused and its place is free again. Used by
+:mod:`coordinator.guard`.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-import grpc
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 OPEN_SECONDS = 3.0
 """For the message of a caller that shows no pass."""
@@ -29,37 +25,32 @@ SUBMIT_SECONDS = 60.0
 WRITE_SECONDS = 60.0
 """For one message of a stream to be taken by its reader."""
 
+T = TypeVar("T")
+
+
+class OutOfPatience(Exception):
+    """A caller let the coordinator wait too long; internal to this package."""
+
 
 class Patience:
-    """The calls that wait for their callers. Safe to use from many threads.
+    """The waits that are under way, and how long each may take.
 
-    :param monotonic: a clock in seconds; a parameter for tests.
+    :param scale: every wait may take so many times as long; a parameter for tests.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._until: dict[grpc.ServicerContext, float] = {}
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        self.waits: dict[object, float] = {}
+        """Seconds that each wait under way may take."""
 
-    def __len__(self) -> int:
-        return len(self._until)
-
-    @contextmanager
-    def within(self, context: grpc.ServicerContext, seconds: float) -> Iterator[None]:
-        """Around one wait for the caller of ``context``, which may take ``seconds``."""
-        with self._lock:
-            self._until[context] = self._monotonic() + seconds
+    async def wait(self, coming: Awaitable[T], seconds: float) -> T:
+        """Wait for the caller. :raises OutOfPatience: it took longer than ``seconds``."""
+        mark = object()
+        self.waits[mark] = seconds
         try:
-            yield
+            async with asyncio.timeout(seconds * self.scale):
+                return await coming
+        except TimeoutError:
+            raise OutOfPatience(f"waited {seconds:.0f} seconds for the caller") from None
         finally:
-            with self._lock:
-                del self._until[context]
-
-    def end_overdue(self) -> int:
-        """Cancel the calls that waited too long; how many. Called every now and then."""
-        now = self._monotonic()
-        with self._lock:
-            overdue = [context for context, until in self._until.items() if until < now]
-        for context in overdue:
-            context.cancel()
-        return len(overdue)
+            del self.waits[mark]

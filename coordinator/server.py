@@ -1,20 +1,22 @@
 """The coordinator's process: board and registry behind gRPC, and the clerk that moves rounds on.
 
-TLS 1.3, or with ``--insecure`` plaintext on loopback. Calls are admitted by
-:mod:`coordinator.guard` and answered by :mod:`coordinator.service`; the standard health service
-answers anybody. Stopping is graceful: not healthy any more, no new calls, those under way finish,
-and what was acknowledged is on the disk already.
+TLS 1.3, or with ``--insecure`` plaintext on loopback. Calls come in over one event loop, so that no
+thread waits for a caller; they are admitted by :mod:`coordinator.guard` and answered by
+:mod:`coordinator.service`, and the standard health service answers anybody. Stopping is graceful:
+not healthy any more, no new calls, those under way finish, and what was acknowledged is on the disk
+already.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
+import grpc.aio
 
-from coordinator import health, service
+from coordinator import health, loop, service
 from coordinator.board import Board, wall_clock
 from coordinator.errors import SettingsError
 from coordinator.guard import Guard
@@ -29,7 +31,6 @@ LOG = logging.getLogger("cefed.coordinator")
 
 BOARD, ADMISSION = "cefed.v1.Board", "cefed.v1.Admission"
 CLERK_SECONDS = 0.2
-WATCH_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 
 _OPTIONS = (
@@ -46,7 +47,7 @@ _OPTIONS = (
 
 
 class Server:
-    """A running coordinator: gRPC threads and the clerk. Made by :func:`start`.
+    """A running coordinator: the calls, and the clerk's thread. Made by :func:`start`.
 
     :ivar address: ``HOST:PORT``, with the port that was really taken.
     """
@@ -55,24 +56,24 @@ class Server:
         self,
         board: Board,
         guard: Guard,
-        server: grpc.Server,
+        lanes: Lanes,
+        server: grpc.aio.Server,
         answers: health.Health,
         address: str,
     ) -> None:
         self.address = address
         self._board = board
         self._guard = guard
+        self._lanes = lanes
         self._server = server
         self._health = answers
         self._stop = threading.Event()
         self._clerk = threading.Thread(target=self._work, name="clerk", daemon=True)
-        self._watch = threading.Thread(target=self._look, name="watch", daemon=True)
 
     def run(self) -> None:
         """Answer calls and move rounds on, in the background."""
-        self._server.start()
+        loop.run(self._server.start())
         self._clerk.start()
-        self._watch.start()
         self._health.set(serving=True)
         LOG.info("listening on %s", self.address)
 
@@ -81,19 +82,14 @@ class Server:
         self._health.set(serving=False)
         self._stop.set()
         self._board.changed.set()
-        self._server.stop(GRACE_SECONDS).wait()
+        loop.run(self._server.stop(GRACE_SECONDS))
         self._clerk.join()
-        self._watch.join()
+        self._lanes.shutdown()
         LOG.info("stopped")
 
     def alive(self) -> bool:
-        """Whether clerk, watch and writer still work."""
-        threads = self._clerk.is_alive() and self._watch.is_alive()
-        return threads and self._board.alive() and not self._stop.is_set()
-
-    def _look(self) -> None:
-        while not self._stop.wait(WATCH_SECONDS):
-            self._guard.patience.end_overdue()
+        """Whether clerk and writer still work."""
+        return self._clerk.is_alive() and self._board.alive() and not self._stop.is_set()
 
     def _work(self) -> None:
         while not self._stop.is_set():
@@ -131,29 +127,36 @@ def start(
     desk = service.Desk(board, registry, answers, clock)
     registry.standing(board.key.public)  # from here on it remembers who is known
     lanes = Lanes.of(settings)
-    # Every lane has its own limit, so that none can take the calls of another.
-    server = grpc.server(lanes.turned_away, options=_OPTIONS)
-    server.add_generic_rpc_handlers(
-        (
-            service.Handler(BOARD, service.BOARD, desk, guard, lanes),
-            service.Handler(ADMISSION, service.ADMISSION, desk, guard, lanes, lanes.open),
-            service.Handler(health.SERVICE, service.HEALTH, desk, guard, lanes, lanes.health),
-        )
+    handlers = (
+        service.Handler(BOARD, service.BOARD, desk, guard, lanes),
+        service.Handler(ADMISSION, service.ADMISSION, desk, guard, lanes, lanes.open),
+        service.Handler(health.SERVICE, service.HEALTH, desk, guard, lanes, lanes.health),
     )
+    if credentials is None:
+        LOG.warning(
+            "INSECURE: this coordinator speaks plaintext on %s; whoever can read this "
+            "machine's loopback reads everything. For tests only",
+            settings.listen,
+        )
     try:
-        if credentials is None:
-            LOG.warning(
-                "INSECURE: this coordinator speaks plaintext on %s; whoever can read this "
-                "machine's loopback reads everything. For tests only",
-                settings.listen,
-            )
-            port = server.add_insecure_port(settings.listen)
-        else:
-            port = server.add_secure_port(settings.listen, credentials)
+        server, port = loop.run(_bound(handlers, settings.listen, credentials))
     except RuntimeError as error:
         raise SettingsError(
             f"cannot listen on {settings.listen}: is another process using it?"
         ) from error
-    running = Server(board, guard, server, answers, f"{host}:{port}")
+    running = Server(board, guard, lanes, server, answers, f"{host}:{port}")
     running.run()
     return running
+
+
+async def _bound(
+    handlers: Sequence[grpc.GenericRpcHandler],
+    listen: str,
+    credentials: grpc.ServerCredentials | None,
+) -> tuple[grpc.aio.Server, int]:
+    """A server that has its port; made in the loop that it will answer in."""
+    # Every lane has its own limit, so that none can take the calls of another.
+    server = grpc.aio.server(handlers=handlers, options=_OPTIONS)
+    if credentials is None:
+        return server, server.add_insecure_port(listen)
+    return server, server.add_secure_port(listen, credentials)

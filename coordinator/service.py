@@ -7,15 +7,16 @@ and what answers it; :mod:`coordinator.guard` enforces the first two. Every rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import grpc.aio
 from google.protobuf.message import Message
 
 from coordinator.board import Board
-from coordinator.guard import Call, Guard, Refused
+from coordinator.guard import Call, Context, Guard, Refused
 from coordinator.health import CheckRequest, Health
 from coordinator.lanes import Lane, Lanes
 from coordinator.limits import LimitExceeded
@@ -59,7 +60,8 @@ class Method:
 
     :ivar allowed: the standings that may make it; empty if no pass is asked for.
     :ivar most: bytes of its message.
-    :ivar answer: makes the reply, or the replies of a stream.
+    :ivar answer: makes the reply, or the replies of a stream, in a thread of the caller's lane.
+    :ivar soon: makes the reply in the event loop instead: it waits for the intake only.
     :ivar patience: seconds within which its message has to come.
     """
 
@@ -68,6 +70,7 @@ class Method:
     most: int
     answer: Callable[[Desk, Call, Any], Any]
     streams: bool = False
+    soon: bool = False
     patience: float = SMALL_SECONDS
 
 
@@ -101,9 +104,9 @@ def describe(desk: Desk, call: Call, request: pb.DescribeRequest) -> pb.RoundDes
     )
 
 
-def submit(desk: Desk, call: Call, request: pb.SubmitRequest) -> pb.SubmitReply:
+async def submit(desk: Desk, call: Call, request: pb.SubmitRequest) -> pb.SubmitReply:
     """A member's contribution; the receipt says that it is durable."""
-    receipt = desk.board.submit(request.round_id, request.contribution, call.key)
+    receipt = await desk.board.submit_soon(request.round_id, request.contribution, call.key)
     return pb.SubmitReply(receipt=receipt)
 
 
@@ -182,7 +185,7 @@ def enrol(desk: Desk, call: Call, request: pb.EnrolRequest) -> pb.EnrolReply:
     return pb.EnrolReply(state=answer.state, certificate=answer.certificate, reason=answer.reason)
 
 
-def check_health(desk: Desk, call: Call, request: CheckRequest) -> Message:
+async def check_health(desk: Desk, call: Call, request: CheckRequest) -> Message:
     """Whether this process serves; anybody may ask."""
     answer: Message | None = desk.health.check(request.service)
     if answer is None:
@@ -194,7 +197,12 @@ BOARD: Mapping[str, Method] = {
     "ListRounds": Method(pb.ListRoundsRequest, _EVERYBODY, MAX_SMALL, list_rounds),
     "Describe": Method(pb.DescribeRequest, _EVERYBODY, MAX_SMALL, describe),
     "Submit": Method(
-        pb.SubmitRequest, _MEMBERS, MAX_MESSAGE_BYTES, submit, patience=SUBMIT_SECONDS
+        pb.SubmitRequest,
+        _MEMBERS,
+        MAX_MESSAGE_BYTES,
+        submit,
+        soon=True,
+        patience=SUBMIT_SECONDS,
     ),
     "Post": Method(pb.PostRequest, _TRUSTEES, MAX_MESSAGE_BYTES, post, patience=LARGE_SECONDS),
     "Read": Method(pb.ReadRequest, _EVERYBODY, MAX_SMALL, read, streams=True),
@@ -214,7 +222,9 @@ ADMISSION: Mapping[str, Method] = {
     "Enrol": Method(pb.EnrolRequest, _ANYBODY, 2 * MAX_SMALL, enrol, patience=OPEN_SECONDS),
 }
 HEALTH: Mapping[str, Method] = {
-    "Check": Method(CheckRequest, _ANYBODY, MAX_SMALL, check_health, patience=OPEN_SECONDS),
+    "Check": Method(
+        CheckRequest, _ANYBODY, MAX_SMALL, check_health, soon=True, patience=OPEN_SECONDS
+    ),
 }
 
 
@@ -239,13 +249,13 @@ class Handler(grpc.GenericRpcHandler):
         self._methods = {f"/{name}/{key}": method for key, method in methods.items()}
         every = (lanes.members, lanes.trustees, lanes.open) if own is None else (own,)
         self._handlers = {
-            (path, lane): _in_lane(_behaviour(path[1:], method, desk, guard), method, lane)
+            (path, lane): _handler(path[1:], method, desk, guard, lane)
             for path, method in self._methods.items()
             for lane in every
         }
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """What answers a call. Run by gRPC's one serving thread, so that nothing here may wait."""
+        """What answers a call. Run in the event loop, so that nothing here may wait."""
         method = self._methods.get(details.method)
         if method is None:
             return None
@@ -259,41 +269,36 @@ class Handler(grpc.GenericRpcHandler):
         return self._handlers[details.method, lane]
 
     def _turned_away(self, name: str, error: Exception) -> grpc.RpcMethodHandler[Any, Any]:
-        def refuse(_: Iterator[bytes], context: grpc.ServicerContext) -> None:
-            self._guard.turn_away(name, error, context)
+        async def refuse(_: AsyncIterator[bytes], context: Context) -> None:
+            await self._guard.turn_away(name, error, context)
 
-        refuse.experimental_thread_pool = self._lanes.turned_away  # type: ignore[attr-defined]
         return grpc.stream_unary_rpc_method_handler(refuse)
 
 
-def _in_lane(
-    behaviour: Callable[..., Any], method: Method, lane: Lane
+def _handler(
+    name: str, method: Method, desk: Desk, guard: Guard, lane: Lane
 ) -> grpc.RpcMethodHandler[Any, Any]:
-    behaviour.experimental_thread_pool = lane  # type: ignore[attr-defined]
+    async def one(messages: AsyncIterator[bytes], context: Context) -> bytes:
+        async def work(call: Call) -> bytes:
+            request = await call.read(messages, method.request, method.most, method.patience)
+            if method.soon:
+                return call.write(await method.answer(desk, call, request))
+            return call.write(await lane.run(method.answer, desk, call, request))
+
+        return await guard.admit(name, method.allowed, context, lane, work)
+
+    async def many(messages: AsyncIterator[bytes], context: Context) -> None:
+        async def work(call: Call) -> None:
+            request = await call.read(messages, method.request, method.most, method.patience)
+            replies: Iterator[Message] = method.answer(desk, call, request)
+            while (reply := await lane.run(next, replies, None)) is not None:
+                await call.hand_over(reply)
+
+        await guard.admit(name, method.allowed, context, lane, work)
+
     if method.streams:
-        return grpc.stream_stream_rpc_method_handler(behaviour)
-    return grpc.stream_unary_rpc_method_handler(behaviour)
-
-
-def _behaviour(
-    name: str, method: Method, desk: Desk, guard: Guard
-) -> Callable[[Iterator[bytes], grpc.ServicerContext], Any]:
-    def one(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        with guard.call(name, method.allowed, context) as call:
-            request = call.read(messages, method.request, method.most, method.patience)
-            return call.write(method.answer(desk, call, request))
-        raise AssertionError("the call was ended")
-
-    def many(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        with guard.call(name, method.allowed, context) as call:
-            request = call.read(messages, method.request, method.most, method.patience)
-            replies: Iterable[Message] = method.answer(desk, call, request)
-            for reply in replies:
-                data = call.write(reply)
-                with call.handing_over():
-                    yield data
-
-    return many if method.streams else one
+        return grpc.stream_stream_rpc_method_handler(many)
+    return grpc.stream_unary_rpc_method_handler(one)
 
 
 def _check_own(desk: Desk, round_id: str, index: int, key: VerifyKey) -> None:

@@ -73,8 +73,8 @@ class CoordinatorSettings(BaseModel):
     ``listen`` and ``probes_listen``: HOST:PORT, port 0 for any; probes on loopback, empty for none.
     ``address``: HOST:PORT under which members and trustees reach it, for invitations.
     ``database``: an SQLAlchemy URL without a password; empty for SQLite in the folder.
-    ``threads`` answer members, ``trustee_threads`` trustees and the operator; ``max_calls``: how
-    many calls of either may run or wait, more are refused at once.
+    ``threads`` do members' work, ``trustee_threads`` that of trustees and the operator;
+    ``max_calls``: how many calls of either may run or wait, more are refused at once.
     ``workers``: processes that check proofs, 0 for none beside the serving one.
     ``threshold`` and ``quorum``: of the trustees, as invitations name them for nodes to pin.
     """

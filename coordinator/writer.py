@@ -1,11 +1,11 @@
 """One thread that writes every entry of every log: batches, one transaction each.
 
-A caller hands in a statement and waits (:meth:`Writer.append`). The thread takes what has come
-together meanwhile, decides about each statement in its order (:class:`Draft`), links it into its
-round's chain, stores all of them in one transaction, lets them take effect, and only then answers.
-When the transaction fails nobody is acknowledged, every caller gets the reason, and memory is as
-before; a round of which it is not known whether its entries were stored reads its log again before
-the next write. Used by :class:`coordinator.board.Board`.
+A caller hands in a statement and waits for the answer (:class:`Wish`). The thread takes what has
+come together meanwhile, decides about each statement in its order (:class:`Draft`), links it into
+its round's chain, stores all of them in one transaction, lets them take effect, and only then
+answers. When the transaction fails nobody is acknowledged, every caller gets the reason, and memory
+is as before; a round of which it is not known whether its entries were stored reads its log again
+before the next write. Used by :class:`coordinator.board.Board`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from coordinator.desk import Desk, Place
+from coordinator.answers import Answer, Place, ThreadAnswer
+from coordinator.desk import Desk
 from coordinator.errors import CoordinatorError, StoreError
 from coordinator.metrics import Metrics
 from coordinator.store import EntryHead, NewEntry, Store
@@ -33,57 +34,20 @@ MAX_BATCH_BYTES = 1 << 25
 """A transaction's size, within one statement more: memory, and the time the first caller waits."""
 
 
-class Answer:
-    """What becomes of one wish, from the writing thread to the one caller that waits.
-
-    A lock that is given back once; a tenth of the time of accepting a small contribution would go
-    into the condition variable of a :class:`concurrent.futures.Future`.
-    """
-
-    __slots__ = ("_error", "_open", "_place")
-
-    def __init__(self) -> None:
-        self._open = threading.Lock()
-        self._open.acquire()
-        self._place: Place | None = None
-        self._error: Exception | None = None
-
-    @property
-    def done(self) -> bool:
-        """Whether it was given."""
-        return self._place is not None or self._error is not None
-
-    def give(self, place: Place) -> None:
-        """The statement is durable and in effect."""
-        self._place = place
-        self._open.release()
-
-    def refuse(self, error: Exception) -> None:
-        """The statement is not in the log, for this reason."""
-        self._error = error
-        self._open.release()
-
-    def wait(self) -> Place:
-        """The place in the log. :raises Exception: what :meth:`refuse` was given."""
-        self._open.acquire()
-        if self._place is None:
-            raise self._error or StoreError("the coordinator stumbled; try again")
-        return self._place
-
-
 @dataclass
 class Wish:
     """A statement that somebody wants in the log.
 
     ``what``: a contribution as it was checked on arrival, or any other statement.
+    ``answer``: where the answer goes.
     ``head``: the head that the log must have right before, if that matters.
     """
 
     desk: Desk
     data: bytes
     what: Arrived | Statement
+    answer: Answer
     head: bytes | None = None
-    answer: Answer = field(default_factory=Answer)
 
     @property
     def kind(self) -> str:
@@ -173,13 +137,20 @@ class Writer:
 
         :raises ProtocolError: the round refuses it. :raises StoreError: it cannot be stored.
         """
-        wish = Wish(desk, data, what, head)
+        answer = ThreadAnswer()
+        self.hand_in(Wish(desk, data, what, answer, head))
+        return answer.wait()
+
+    def hand_in(self, wish: Wish) -> None:
+        """Have a wish decided, and its answer given, without waiting for it.
+
+        :raises StoreError: the coordinator is stopping; no answer will be given.
+        """
         with self._arrived:
             if self._ends:
                 raise StoreError("the coordinator is stopping; try again later")
             self._queue.append(wish)
             self._arrived.notify()
-        return wish.answer.wait()
 
     def alive(self) -> bool:
         """Whether the thread still writes."""

@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from typing import cast
+import asyncio
 
-import grpc
 import pytest
 
-from coordinator.patience import Patience
+from coordinator.patience import OutOfPatience, Patience
 
 
-class Context:
-    """A call that can be cancelled."""
-
-    def __init__(self) -> None:
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
+async def come(after: float) -> str:
+    await asyncio.sleep(after)
+    return "here"
 
 
 def test_only_overdue_waits_are_ended() -> None:
-    now = [0.0]
-    patience = Patience(lambda: now[0])
-    short, long = Context(), Context()
+    patience = Patience(scale=0.01)
 
-    with (
-        patience.within(cast("grpc.ServicerContext", short), 3),
-        patience.within(cast("grpc.ServicerContext", long), 60),
-    ):
-        now[0] = 3.0
-        assert patience.end_overdue() == 0
-        now[0] = 3.5
-        assert patience.end_overdue() == 1
-        assert (short.cancelled, long.cancelled) == (True, False)
-    assert len(patience) == 0
-    now[0] = 1000.0
-    assert patience.end_overdue() == 0
+    async def both() -> tuple[str, str]:
+        prompt = asyncio.create_task(patience.wait(come(0.0), 3))
+        late = asyncio.create_task(patience.wait(come(60.0), 3))
+        await asyncio.sleep(0)
+        assert sorted(patience.waits.values()) == [3, 3]
+        with pytest.raises(OutOfPatience, match="waited 3 seconds"):
+            await late
+        return await prompt, "late"
+
+    assert asyncio.run(both()) == ("here", "late")
+    assert patience.waits == {}
 
 
 def test_a_wait_that_fails_is_over() -> None:
     patience = Patience()
 
-    with (
-        pytest.raises(ValueError, match="gone"),
-        patience.within(cast("grpc.ServicerContext", Context()), 3),
-    ):
+    async def gone() -> None:
         raise ValueError("gone")
-    assert len(patience) == 0
+
+    with pytest.raises(ValueError, match="gone"):
+        asyncio.run(patience.wait(gone(), 3))
+    assert patience.waits == {}
+
+
+def test_a_caller_that_goes_away_is_not_out_of_patience() -> None:
+    patience = Patience()
+
+    async def cancelled() -> None:
+        waiting = asyncio.create_task(patience.wait(come(60.0), 30))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await waiting
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
+    assert patience.waits == {}

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from coordinator import server, service
-from coordinator.patience import WRITE_SECONDS, Patience
+from coordinator.patience import WRITE_SECONDS
 from coordinator.registry import Registry
+from coordinator.registry_rows import Standing
 from coordinator.settings import CoordinatorSettings, OpenRates, Rates
 from protocols.enrolment import check_roster, enrolment_statement
 from protocols.passes import METADATA_KEY, make_pass
@@ -388,19 +389,6 @@ def ended(calls: list[Any], count: int) -> bool:
     return len([call for call in calls if call.done()]) == count
 
 
-def stalled(patience: Patience) -> bool:
-    """Whether one call waits, and still for the same message a little later."""
-    before = list(patience._until.values())
-    time.sleep(0.5)
-    return len(before) == 1 and before == list(patience._until.values())
-
-
-def later(running: Running, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let the waits that are under way be ``seconds`` older."""
-    now = time.monotonic
-    monkeypatch.setattr(running.server._guard.patience, "_monotonic", lambda: now() + seconds)
-
-
 @pytest.mark.parametrize(
     ("path", "shows", "seconds"),
     [
@@ -414,17 +402,16 @@ def test_calls_whose_message_does_not_come_are_ended(
     running: Running, monkeypatch: pytest.MonkeyPatch, path: str, shows: bool, seconds: float
 ) -> None:
     patience = running.server._guard.patience
-    until(lambda: len(patience) == 0)
+    until(lambda: not patience.waits)
+    monkeypatch.setattr(patience, "scale", 0.02)
     call = silent(running, path, member_key(1) if shows else None)
-    until(lambda: len(patience) == 1)
-    (ends,) = patience._until.values()
-    assert 0 < ends - time.monotonic() <= seconds
-    later(running, monkeypatch, seconds)
+    until(lambda: list(patience.waits.values()) == [seconds] or call.done())
 
     with pytest.raises(grpc.RpcError) as caught:
         call.result()
-    assert caught.value.code() is grpc.StatusCode.CANCELLED
-    until(lambda: len(patience) == 0)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert f"waited {seconds:.0f} seconds" in caught.value.details()
+    until(lambda: not patience.waits)
 
 
 def test_a_reader_that_takes_nothing_is_ended(
@@ -432,18 +419,23 @@ def test_a_reader_that_takes_nothing_is_ended(
 ) -> None:
     entries = [Entry(i, "close", bytes(1 << 20), bytes(32)) for i in range(64)]
     monkeypatch.setattr(running.server._board, "read", lambda *_: iter(entries))
-    patience = running.server._guard.patience
-    until(lambda: len(patience) == 0)
+    patience, meter = running.server._guard.patience, running.server._guard._meters[Standing.MEMBER]
+    until(lambda: not patience.waits)
+    monkeypatch.setattr(patience, "scale", 0.01)
     stream = running.board.Read(
         pb.ReadRequest(round_id="round-1"), timeout=SECONDS, metadata=running.shown(member_key(2))
     )
-    until(partial(stalled, patience))
-    later(running, monkeypatch, WRITE_SECONDS)
-    until(lambda: len(patience) == 0)
+    caller = member_key(2).public.raw.hex()
+    until(lambda: caller in meter._accounts)
+    account = meter._accounts[caller]
+    until(lambda: WRITE_SECONDS in patience.waits.values())
+    until(lambda: not patience.waits)
+    assert account.active == 1, "it counts until the connection has forgotten it"
 
     with pytest.raises(grpc.RpcError) as caught:
         list(stream)
-    assert caught.value.code() is grpc.StatusCode.CANCELLED
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    until(lambda: account.active == 0)
 
 
 def test_callers_without_a_pass_take_nothing_from_the_others(running: Running) -> None:

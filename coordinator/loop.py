@@ -1,0 +1,28 @@
+"""The event loop on which calls are answered: one thread, and one loop in a process.
+
+``grpc.aio`` polls for one loop; servers in one process, as in tests, share it. What may take long
+runs in threads (:mod:`coordinator.lanes`), never here. Used by :mod:`coordinator.server`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The process's loop; its thread starts with the first use and ends with the process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="calls", daemon=True).start()
+    return loop
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the loop, from another thread; what it returns or raises."""
+    return asyncio.run_coroutine_threadsafe(coroutine, event_loop()).result()
