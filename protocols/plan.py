@@ -8,7 +8,7 @@ and so check it themselves (SPEC.md section 4).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -16,6 +16,9 @@ from itertools import pairwise
 
 from protocols.errors import MalformedMessage, PlanError
 from protocols.hashing import HASH_BYTES, domain_hash
+from protocols.known_limits import PublicLimits
+from protocols.noise_terms import Noise, noise_message, read_noise
+from protocols.plan_lint import lint
 from protocols.plan_terms import (
     MAX_TEXT,
     Direction,
@@ -27,10 +30,44 @@ from protocols.plan_terms import (
     check_name,
     check_text,
 )
+from protocols.public_limits import public_limits
+from protocols.relations import (
+    Part,
+    Relation,
+    Unrelated,
+    check_size,
+    read_relation,
+    relation_message,
+)
+from protocols.splits import Plane, Splits
+from protocols.table import Table
+from protocols.term_messages import (
+    indicator_message,
+    measure_message,
+    policy_message,
+    read_indicator,
+    read_measure,
+    read_policy,
+    read_table,
+    table_message,
+)
 from protocols.wire import codec
 from protocols.wire import messages_pb2 as pb
 
-__all__ = ["Direction", "Indicator", "Level", "Measure", "Plan", "Policy", "Ranking"]
+__all__ = [
+    "Direction",
+    "Indicator",
+    "Level",
+    "Measure",
+    "Noise",
+    "Part",
+    "Plan",
+    "Policy",
+    "Ranking",
+    "Relation",
+    "Table",
+    "Unrelated",
+]
 
 MAX_MEASURES = 128
 MAX_INDICATORS = 128
@@ -39,6 +76,8 @@ MAX_DEFINITIONS = 64
 MAX_DEFINITION_NAME = 64  # longer than a measure's: definitions of a measure carry its name
 MAX_PARTICIPANTS = (1 << 20) - 1
 MAX_PLAN_BYTES = 1 << 20
+MAX_FINDINGS = 3
+"""Findings of the linter that one refusal spells out."""
 HASH_DOMAIN = "cefed/plan/v1"
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -50,7 +89,8 @@ class Plan:
 
     ``definitions``: pairs of name and text, sorted by name: scope boundary, factor sets, sector.
     ``roster_hash`` and ``key_id``: 32 bytes. ``participants``: size of the roster, which the
-    headroom is proved for. ``opens_at`` and ``deadline``: seconds since 1970-01-01 UTC.
+    headroom is proved for. ``opens_at`` and ``deadline``: seconds since 1970-01-01 UTC. ``table``:
+    band-level measures are summed by its cells instead of by bands.
     Raises :class:`PlanError`.
     """
 
@@ -67,11 +107,19 @@ class Plan:
     key_id: bytes
     opens_at: int
     deadline: int
+    table: Table | None = None
+    relations: tuple[Relation, ...] = ()
+    unrelated: tuple[Unrelated, ...] = ()
+    noise: Noise | None = None
 
     def __post_init__(self) -> None:
         self._check_frame()
         self._check_measures()
         self._check_indicators()
+        self._check_table()
+        self._check_relations()
+        self._check_rankings()
+        self._check_noise()
 
     def measure(self, name: str) -> Measure:
         """The measure called ``name``; :class:`PlanError` if there is none."""
@@ -97,6 +145,18 @@ class Plan:
         """Every indicator with bins, in plan order."""
         return tuple(i for i in self.indicators if i.ranking is not Ranking.NONE)
 
+    @cached_property
+    def public_limits(self) -> Mapping[str, PublicLimits]:
+        """What every reader of the plan knows of each member's values, by measure."""
+        return public_limits(self.measures, self.relations)
+
+    @property
+    def sections(self) -> int:
+        """Sections of a contribution: bins of the sums ranking, or leaves of the table, or none."""
+        if self.table is not None:
+            return len(self.table.leaves)
+        return self.sums_indicator.bins if self.sums_indicator else 0
+
     def measures_at(self, level: Level, *, published: bool | None = None) -> tuple[Measure, ...]:
         """The measures of a level in plan order; guards only or none of them, if asked for."""
         return tuple(
@@ -114,17 +174,20 @@ class Plan:
                 title=self.title,
                 period=self.period,
                 definitions=[pb.Definition(name=n, value=v) for n, v in self.definitions],
-                measures=[_measure_message(m) for m in self.measures],
-                indicators=[_indicator_message(i) for i in self.indicators],
-                policy=pb.Policy(
-                    minimum_cohort=self.policy.minimum_cohort,
-                    dominance_percent=self.policy.dominance_percent,
-                ),
+                measures=[measure_message(m) for m in self.measures],
+                indicators=[indicator_message(i) for i in self.indicators],
+                policy=policy_message(self.policy),
                 roster_hash=self.roster_hash,
                 participants=self.participants,
                 key_id=self.key_id,
                 opens_at=self.opens_at,
                 deadline=self.deadline,
+                table=table_message(self.table),
+                relations=[relation_message(r) for r in self.relations],
+                unrelated=[
+                    pb.Unrelated(measures=u.measures, reason=u.reason) for u in self.unrelated
+                ],
+                noise=noise_message(self.noise),
             )
         )
 
@@ -142,14 +205,18 @@ class Plan:
             title=message.title,
             period=message.period,
             definitions=tuple((d.name, d.value) for d in message.definitions),
-            measures=tuple(_measure(m) for m in message.measures),
-            indicators=tuple(_indicator(i) for i in message.indicators),
-            policy=Policy(message.policy.minimum_cohort, message.policy.dominance_percent),
+            measures=tuple(read_measure(m) for m in message.measures),
+            indicators=tuple(read_indicator(i) for i in message.indicators),
+            policy=read_policy(message.policy),
             roster_hash=message.roster_hash,
             participants=message.participants,
             key_id=message.key_id,
             opens_at=message.opens_at,
             deadline=message.deadline,
+            table=read_table(message.table) if message.HasField("table") else None,
+            relations=tuple(read_relation(r) for r in message.relations),
+            unrelated=tuple(Unrelated(tuple(u.measures), u.reason) for u in message.unrelated),
+            noise=read_noise(message.noise) if message.HasField("noise") else None,
         )
         # The codec compared messages; this compares meanings, such as a policy that is absent.
         if plan.to_bytes() != data:
@@ -197,24 +264,15 @@ class Plan:
                 target = self.measure(name)
                 if target.level is not Level.COHORT or not target.published:
                     raise PlanError(
-                        f"guard {guard.name!r} protects {name!r}, which is not a published"
+                        f"{guard.name!r} protects {name!r}, which is not a published"
                         " cohort-level measure: name one that is"
                     )
 
-    def _check_rankings(self) -> None:
-        """Cuts of two rankings of one ratio fall between each other and would show members."""
-        pairs: dict[frozenset[str], str] = {}
-        for indicator in self.ranked_indicators:
-            pair = frozenset((indicator.numerator, indicator.denominator))
-            other = pairs.setdefault(pair, indicator.name)
-            if other != indicator.name:
-                raise PlanError(
-                    f"{other!r} and {indicator.name!r} rank by the same two measures: their counts "
-                    "could be subtracted; rank one of them and give the other ranking = 'none'"
-                )
-        if len(pairs) > MAX_RANKED:
-            raise PlanError(f"{len(pairs)} indicators are ranked; at most {MAX_RANKED} may be")
-        for indicator in self.ranked_indicators:
+    def _check_edges(self) -> None:
+        ranked = self.ranked_indicators
+        if len(ranked) > MAX_RANKED:
+            raise PlanError(f"{len(ranked)} indicators are ranked; at most {MAX_RANKED} may be")
+        for indicator in ranked:
             narrowest = 1 + Fraction(self.policy.dominance_percent, 100)
             if any(b < narrowest * a for a, b in pairwise(indicator.edges)):
                 raise PlanError(
@@ -222,6 +280,29 @@ class Plan:
                     f"{self.policy.dominance_percent} % would tell a member's value more closely "
                     "than the policy allows; use fewer bins or a wider range"
                 )
+
+    def _check_rankings(self) -> None:
+        """Cuts of two rankings of one ratio fall between each other and would show members.
+
+        Two ratios of combinations of the same two figures are functions of each other: a cut of
+        one is a cut of the other.
+        """
+        splits = Splits(self.measures, self.relations, factors_known=True)
+        ranked: dict[Plane, Indicator] = {}
+        for indicator in self.ranked_indicators:
+            plane = splits.plane(indicator.numerator, indicator.denominator)
+            other = ranked.setdefault(plane, indicator)
+            if other is indicator:
+                continue
+            same = {other.numerator, other.denominator} == {
+                indicator.numerator,
+                indicator.denominator,
+            }
+            how = "" if same else ", as the relations say"
+            raise PlanError(
+                f"{other.name!r} and {indicator.name!r} rank by the same two measures{how}: their "
+                "counts could be subtracted; rank one of them and give the other ranking = 'none'"
+            )
 
     def _check_indicators(self) -> None:
         if len(self.indicators) > MAX_INDICATORS:
@@ -240,79 +321,54 @@ class Plan:
                         f"indicator {indicator.name!r} ranks sums, so {name!r} must have"
                         " level = 'band'"
                     )
-        self._check_rankings()
+        self._check_edges()
         sums = [i.name for i in self.indicators if i.ranking is Ranking.SUMS]
         if len(sums) > 1:
             raise PlanError(
                 f"only one indicator may rank with sums, not {' and '.join(sums)}: two partitions"
                 " of the same members could be subtracted; give the others ranking = 'counts'"
             )
-        if not sums and self.measures_at(Level.BAND):
+        if not sums and self.table is None and self.measures_at(Level.BAND):
             raise PlanError(
-                "band-level measures need an indicator with ranking = 'sums':"
+                "band-level measures need an indicator with ranking = 'sums' or a table:"
                 " add one, or give the measures level = 'cohort'"
             )
+
+    def _check_table(self) -> None:
+        """Bands and cells would be two partitions of the same sums."""
+        if self.table is None:
+            return
+        if self.sums_indicator is not None:
+            raise PlanError(
+                f"a plan publishes sums by {self.sums_indicator.name!r} or by the table "
+                f"{self.table.name!r}, not both: a band less a cell could be one enterprise, and "
+                "the classes of every band in every cell would have to be opened; give the "
+                "indicator ranking = 'counts', or make two rounds of different members"
+            )
+        if not self.measures_at(Level.BAND, published=True):
+            raise PlanError(
+                f"the table {self.table.name!r} has nothing to publish: give a measure"
+                " level = 'band'"
+            )
+
+    def _check_relations(self) -> None:
+        """What a reader can compute has size classes, as far as the plan declares what that is."""
+        check_size(self.relations, self.unrelated)
+        findings = lint(self.measures, self.relations, self.unrelated, table=self.table is not None)
+        if findings:
+            more = len(findings) - MAX_FINDINGS
+            rest = [f"and {more} more like these"] if more > 0 else []
+            raise PlanError(". ".join([*map(str, findings[:MAX_FINDINGS]), *rest]))
+
+    def _check_noise(self) -> None:
+        if self.noise is None:
+            return
+        self.noise.honest(self.policy.minimum_cohort)
+        if not any(measure.published for measure in self.measures):
+            raise PlanError("noise: the plan publishes no sums to add it to; drop [noise]")
 
 
 def _refuse_repeated(what: str, names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise PlanError(f"{what} {name!r} is defined twice: rename one")
-
-
-def _measure_message(measure: Measure) -> pb.Measure:
-    return pb.Measure(
-        name=measure.name,
-        unit=measure.unit,
-        minimum=codec.encode_uint(measure.minimum),
-        bound=codec.encode_uint(measure.bound),
-        level=measure.level.value,
-        published=measure.published,
-        protects=measure.protects,
-    )
-
-
-def _measure(message: pb.Measure) -> Measure:
-    try:
-        level = Level(message.level)
-    except ValueError as error:
-        raise PlanError(f"measure {message.name!r}: unknown level {message.level!r}") from error
-    return Measure(
-        name=message.name,
-        unit=message.unit,
-        bound=codec.decode_uint(message.bound),
-        minimum=codec.decode_uint(message.minimum),
-        level=level,
-        published=message.published,
-        protects=tuple(message.protects),
-    )
-
-
-def _indicator_message(indicator: Indicator) -> pb.Indicator:
-    return pb.Indicator(
-        name=indicator.name,
-        unit=indicator.unit,
-        numerator=indicator.numerator,
-        denominator=indicator.denominator,
-        scale=codec.encode_rational(indicator.scale),
-        direction=indicator.direction.value,
-        ranking=indicator.ranking.value,
-        edges=[codec.encode_rational(edge) for edge in indicator.edges],
-    )
-
-
-def _indicator(message: pb.Indicator) -> Indicator:
-    try:
-        direction, ranking = Direction(message.direction), Ranking(message.ranking)
-    except ValueError as error:
-        raise PlanError(f"indicator {message.name!r}: unknown direction or ranking") from error
-    return Indicator(
-        name=message.name,
-        unit=message.unit,
-        numerator=message.numerator,
-        denominator=message.denominator,
-        scale=codec.decode_rational(message.scale),
-        direction=direction,
-        ranking=ranking,
-        edges=tuple(codec.decode_rational(edge) for edge in message.edges),
-    )

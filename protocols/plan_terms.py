@@ -1,4 +1,4 @@
-"""The terms a plan is written in: measure, indicator, policy. Each checks itself when it is made.
+"""The terms a plan is written in: measure and indicator. Each checks itself when it is made.
 
 Nothing here knows what is measured: a measure is a named bounded integer with a unit, an indicator
 a ratio of two measures with a direction (SPEC.md section 4).
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from protocols.encoding import class_count
 from protocols.errors import PlanError
+from protocols.profiles import Policy as Policy
 
 MAX_BOUND_BITS = 200
 MAX_RATIONAL_BITS = 256
@@ -78,7 +78,8 @@ class Measure:
     ``published=False`` makes it a guard: its size classes are opened and must pass the policy, its
     sum is never opened. A guard stands for a figure that a reader could derive, such as a total
     minus a published part. A cohort-level guard names in ``protects`` the cohort-level measures
-    that are withheld with it; a band-level guard guards every band as a whole and names none.
+    that are withheld with it, and so may a published one that others would show when it is
+    withheld; a band-level measure guards every band as a whole and names none.
     """
 
     name: str
@@ -101,21 +102,12 @@ class Measure:
             raise PlanError(f"{what}: give a minimum from 0 to the bound")
         if not isinstance(self.level, Level):
             raise PlanError(f"{what}: level must be 'band' or 'cohort'")
-        if self.published and self.protects:
-            raise PlanError(
-                f"{what}: only a guard protects; set published = false or drop protects"
-            )
-        if not self.published and self.level is Level.BAND and self.protects:
-            raise PlanError(f"{what}: a band-level guard guards whole bands; drop protects")
+        if self.level is Level.BAND and self.protects:
+            raise PlanError(f"{what}: a band-level measure guards whole bands; drop protects")
         if not self.published and self.level is Level.COHORT and not self.protects:
             raise PlanError(f"{what}: a cohort-level guard must name what it protects")
-        if len(set(self.protects)) != len(self.protects):
-            raise PlanError(f"{what}: protects names a measure twice")
-
-    @property
-    def classes(self) -> int:
-        """How many size classes its integers can have."""
-        return class_count(self.bound)
+        if len({self.name, *self.protects}) != len(self.protects) + 1:
+            raise PlanError(f"{what}: protects names other measures, each once")
 
 
 @dataclass(frozen=True)
@@ -165,22 +157,3 @@ class Indicator:
     def edge_value(self, edge: int) -> Fraction | None:
         """Edge between bins ``edge - 1`` and ``edge`` in the indicator's unit; None if open."""
         return self.scale * self.edges[edge - 1] if 1 <= edge < self.bins else None
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The disclosure profile: least number of contributors, and p of the p% rule.
-
-    A figure is unsafe when fewer than ``minimum_cohort`` members contribute to it, or when the
-    contributions beside the two largest sum to less than ``dominance_percent`` percent of the
-    largest (Hundepool et al., Handbook on Statistical Disclosure Control, p% rule).
-    """
-
-    minimum_cohort: int = 5
-    dominance_percent: int = 10
-
-    def __post_init__(self) -> None:
-        if not _is_int(self.minimum_cohort) or not 3 <= self.minimum_cohort < 1 << 20:
-            raise PlanError("policy: minimum_cohort must be at least 3; 5 is the default")
-        if not _is_int(self.dominance_percent) or not 1 <= self.dominance_percent <= 100:
-            raise PlanError("policy: dominance_percent must be from 1 to 100; 10 is the default")

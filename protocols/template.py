@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,12 +19,30 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from protocols.bins import log_edges
 from protocols.errors import PlanError
-from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+from protocols.noise_terms import LEAST_DELTA, MOST_DELTA, Noise
+from protocols.plan import (
+    Direction,
+    Indicator,
+    Level,
+    Measure,
+    Part,
+    Plan,
+    Policy,
+    Ranking,
+    Relation,
+    Table,
+    Unrelated,
+)
 from protocols.plan_terms import MAX_BINS
+from protocols.privacy_loss import loss_for
+from protocols.profiles import STATISTICAL, finest_classes
+from protocols.profiles import profile as named_profile
 
 SMALL_COHORT = 100
 SMALL_BINS, LARGE_BINS = 32, 64
 """Bins up to 100 members, and above, unless the template says otherwise."""
+
+NO_REMAINDER = "none"
 
 # A billion-digit number in ten characters would be computed before it could be refused.
 _LONG_EXPONENT = re.compile(r"[eE][+-]?[0-9_]{4,}")
@@ -62,8 +80,58 @@ class _Head(_Table):
 
 
 class _PolicyTable(_Table):
-    minimum_cohort: Whole = 5
-    dominance_percent: Whole = 10
+    """Numbers left out are those of the profile; without a profile, those of ``statistical``."""
+
+    profile: str | None = None
+    minimum_cohort: Whole | None = None
+    dominance_percent: Whole | None = None
+    largest_share_percent: Whole | None = None
+    top_count: Whole | None = None
+    top_share_percent: Whole | None = None
+    classes_per_octave: Whole | None = None
+
+    def policy(self) -> Policy:
+        """:raises PlanError: numbers that make no policy, or are looser than the named profile."""
+        base = named_profile(self.profile or STATISTICAL)
+        numbers = self.model_dump(exclude={"profile", "classes_per_octave"}, exclude_none=True)
+        made = replace(base, **numbers, classes_per_octave=1)
+        made = replace(made, classes_per_octave=self.classes_per_octave or _classes(made))
+        if self.profile is not None and not made.keeps(base):
+            raise PlanError(
+                f"policy: {_looser(made, base, numbers)} looser than its profile "
+                f"{self.profile!r} ({base.describe()}); leave it out, make it stricter, or name "
+                "no profile"
+            )
+        return made
+
+
+def _looser(made: Policy, base: Policy, numbers: Iterable[str]) -> str:
+    """The keys of a table's own ``numbers`` that make it looser than the profile, each by itself.
+
+    All of them, should it take several together; and each half of an (n,k) rule that is no policy
+    without the other.
+    """
+    own = tuple(numbers)
+    found = [name for name in own if not _keeps_with(base, made, name)] or own
+    listed = ", ".join(
+        f"{name} = {getattr(made, name)} ({getattr(base, name)} there)" for name in found
+    )
+    return f"{listed} {'is' if len(found) == 1 else 'are'}"
+
+
+def _keeps_with(base: Policy, made: Policy, name: str) -> bool:
+    """Whether ``base`` with one number of ``made`` is as strict as before."""
+    try:
+        changed = replace(base, **{name: getattr(made, name)}, classes_per_octave=1)
+    except PlanError:
+        return False
+    return changed.keeps(base)
+
+
+def _classes(policy: Policy) -> int:
+    """Those of the strictest profile that the numbers keep, as far as p allows."""
+    wanted = named_profile(policy.profile).classes_per_octave if policy.profile else 1
+    return min(wanted, finest_classes(policy.dominance_percent))
 
 
 class _MeasureTable(_Table):
@@ -74,6 +142,32 @@ class _MeasureTable(_Table):
     level: Level = Level.BAND
     published: bool = True
     protects: tuple[str, ...] = ()
+
+
+class _PartTable(_Table):
+    measure: str
+    factor: Exact | None = None
+
+
+class _RelationTable(_Table):
+    total: str
+    parts: tuple[_PartTable, ...]
+    remainder: str = ""
+
+    def relation(self) -> Relation:
+        """``remainder = "none"`` says that nothing is beside the parts."""
+        complete = self.remainder == NO_REMAINDER
+        return Relation(
+            self.total,
+            tuple(Part(part.measure, part.factor) for part in self.parts),
+            "" if complete else self.remainder,
+            complete,
+        )
+
+
+class _UnrelatedTable(_Table):
+    measures: tuple[str, ...]
+    reason: str
 
 
 class _Bins(_Table):
@@ -94,6 +188,39 @@ class _IndicatorTable(_Table):
     edges: tuple[Exact, ...] | None = None
 
 
+class _TableTable(_Table):
+    name: str
+    leaves: tuple[str, ...]
+
+
+class _NoiseTable(_Table):
+    epsilon: Exact
+    delta: Exact = Fraction(1, 10**6)
+    colluding: Whole = 1
+    budget: Exact | None = None
+
+    def noise(self) -> Noise:
+        """:raises PlanError: terms that no plan can have.
+
+        The plan carries losses, which add up; people know epsilon.
+        """
+        if not LEAST_DELTA <= self.delta <= MOST_DELTA:
+            raise PlanError(f"noise: delta is an exact number from {LEAST_DELTA} to {MOST_DELTA}")
+        most = self.epsilon if self.budget is None else self.budget
+        loss = loss_for(self.epsilon, self.delta)
+        if not loss:
+            raise PlanError(
+                f"noise: an epsilon of {self.epsilon} is less than any plan can keep; give a larger"
+                " one, such as 1"
+            )
+        return Noise(
+            loss=loss,
+            budget=loss_for(most, self.delta),
+            delta=self.delta,
+            colluding=self.colluding,
+        )
+
+
 class _File(_Table):
     # "schema" would shadow a method of pydantic's base class.
     version: Literal["cefed.plan/1"] = Field(alias="schema")
@@ -102,6 +229,10 @@ class _File(_Table):
     policy: _PolicyTable = _PolicyTable()
     measures: tuple[_MeasureTable, ...]
     indicators: tuple[_IndicatorTable, ...] = ()
+    relations: tuple[_RelationTable, ...] = ()
+    unrelated: tuple[_UnrelatedTable, ...] = ()
+    table: _TableTable | None = None
+    noise: _NoiseTable | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +257,11 @@ class PlanTemplate:
     def parse(cls, text: str, source: str = "plan template") -> PlanTemplate:
         """Read a template from text."""
         try:
-            return cls(source, _File.model_validate(tomllib.loads(text)))
+            made = cls(source, _File.model_validate(tomllib.loads(text)))
+            _ = made.policy
+            return made
+        except PlanError as error:
+            raise PlanError(f"{source}: {error}") from error
         except ValidationError as error:
             raise PlanError(f"{source}: {_explain(error)}") from error
         # Besides its own error, tomllib lets out those of over-long integers and deep nesting.
@@ -151,7 +286,12 @@ class PlanTemplate:
     @property
     def minimum_cohort(self) -> int:
         """Fewest members of a published cell."""
-        return self._file.policy.minimum_cohort
+        return self.policy.minimum_cohort
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of every round made from this template. :raises PlanError: it is none."""
+        return self._file.policy.policy()
 
     def instantiate(
         self,
@@ -186,14 +326,16 @@ class PlanTemplate:
                     for m in self._file.measures
                 ),
                 indicators=tuple(_indicator(i, participants) for i in self._file.indicators),
-                policy=Policy(
-                    self._file.policy.minimum_cohort, self._file.policy.dominance_percent
-                ),
+                policy=self.policy,
                 roster_hash=roster_hash,
                 participants=participants,
                 key_id=key_id,
                 opens_at=opens_at,
                 deadline=deadline,
+                relations=tuple(r.relation() for r in self._file.relations),
+                unrelated=tuple(Unrelated(u.measures, u.reason) for u in self._file.unrelated),
+                table=_table(self._file.table),
+                noise=None if self._file.noise is None else self._file.noise.noise(),
             )
         except PlanError as error:
             raise PlanError(f"{self.source}: {error}") from error
@@ -207,6 +349,10 @@ class PlanTemplate:
                     "mapping: mixed definitions are not summed; make them agree"
                 )
         return tuple(sorted(merged.items()))
+
+
+def _table(table: _TableTable | None) -> Table | None:
+    return None if table is None else Table(table.name, table.leaves)
 
 
 def _indicator(table: _IndicatorTable, participants: int) -> Indicator:

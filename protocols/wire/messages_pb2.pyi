@@ -65,12 +65,20 @@ class Indicator(_message.Message):
     def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., numerator: _Optional[str] = ..., denominator: _Optional[str] = ..., scale: _Optional[_Union[Rational, _Mapping]] = ..., direction: _Optional[str] = ..., ranking: _Optional[str] = ..., edges: _Optional[_Iterable[_Union[Rational, _Mapping]]] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("minimum_cohort", "dominance_percent")
+    __slots__ = ("minimum_cohort", "dominance_percent", "largest_share_percent", "top_count", "top_share_percent", "classes_per_octave")
     MINIMUM_COHORT_FIELD_NUMBER: _ClassVar[int]
     DOMINANCE_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_SHARE_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    TOP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOP_SHARE_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_PER_OCTAVE_FIELD_NUMBER: _ClassVar[int]
     minimum_cohort: int
     dominance_percent: int
-    def __init__(self, minimum_cohort: _Optional[int] = ..., dominance_percent: _Optional[int] = ...) -> None: ...
+    largest_share_percent: int
+    top_count: int
+    top_share_percent: int
+    classes_per_octave: int
+    def __init__(self, minimum_cohort: _Optional[int] = ..., dominance_percent: _Optional[int] = ..., largest_share_percent: _Optional[int] = ..., top_count: _Optional[int] = ..., top_share_percent: _Optional[int] = ..., classes_per_octave: _Optional[int] = ...) -> None: ...
 
 class Definition(_message.Message):
     __slots__ = ("name", "value")
@@ -80,8 +88,56 @@ class Definition(_message.Message):
     value: str
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
+class Part(_message.Message):
+    __slots__ = ("measure", "factor")
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    measure: str
+    factor: Rational
+    def __init__(self, measure: _Optional[str] = ..., factor: _Optional[_Union[Rational, _Mapping]] = ...) -> None: ...
+
+class Relation(_message.Message):
+    __slots__ = ("total", "parts", "remainder", "complete")
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    REMAINDER_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    total: str
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    remainder: str
+    complete: bool
+    def __init__(self, total: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., remainder: _Optional[str] = ..., complete: _Optional[bool] = ...) -> None: ...
+
+class Unrelated(_message.Message):
+    __slots__ = ("measures", "reason")
+    MEASURES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    measures: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    def __init__(self, measures: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Table(_message.Message):
+    __slots__ = ("name", "leaves")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    leaves: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., leaves: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Noise(_message.Message):
+    __slots__ = ("loss", "budget", "delta", "colluding")
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    COLLUDING_FIELD_NUMBER: _ClassVar[int]
+    loss: Rational
+    budget: Rational
+    delta: Rational
+    colluding: int
+    def __init__(self, loss: _Optional[_Union[Rational, _Mapping]] = ..., budget: _Optional[_Union[Rational, _Mapping]] = ..., delta: _Optional[_Union[Rational, _Mapping]] = ..., colluding: _Optional[int] = ...) -> None: ...
+
 class Plan(_message.Message):
-    __slots__ = ("round_id", "cohort", "title", "period", "definitions", "measures", "indicators", "policy", "roster_hash", "participants", "key_id", "opens_at", "deadline")
+    __slots__ = ("round_id", "cohort", "title", "period", "definitions", "measures", "indicators", "policy", "roster_hash", "participants", "key_id", "opens_at", "deadline", "relations", "unrelated", "table", "noise")
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
     COHORT_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +151,10 @@ class Plan(_message.Message):
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
     OPENS_AT_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    RELATIONS_FIELD_NUMBER: _ClassVar[int]
+    UNRELATED_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    NOISE_FIELD_NUMBER: _ClassVar[int]
     round_id: str
     cohort: str
     title: str
@@ -108,7 +168,11 @@ class Plan(_message.Message):
     key_id: bytes
     opens_at: int
     deadline: int
-    def __init__(self, round_id: _Optional[str] = ..., cohort: _Optional[str] = ..., title: _Optional[str] = ..., period: _Optional[str] = ..., definitions: _Optional[_Iterable[_Union[Definition, _Mapping]]] = ..., measures: _Optional[_Iterable[_Union[Measure, _Mapping]]] = ..., indicators: _Optional[_Iterable[_Union[Indicator, _Mapping]]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., roster_hash: _Optional[bytes] = ..., participants: _Optional[int] = ..., key_id: _Optional[bytes] = ..., opens_at: _Optional[int] = ..., deadline: _Optional[int] = ...) -> None: ...
+    relations: _containers.RepeatedCompositeFieldContainer[Relation]
+    unrelated: _containers.RepeatedCompositeFieldContainer[Unrelated]
+    table: Table
+    noise: Noise
+    def __init__(self, round_id: _Optional[str] = ..., cohort: _Optional[str] = ..., title: _Optional[str] = ..., period: _Optional[str] = ..., definitions: _Optional[_Iterable[_Union[Definition, _Mapping]]] = ..., measures: _Optional[_Iterable[_Union[Measure, _Mapping]]] = ..., indicators: _Optional[_Iterable[_Union[Indicator, _Mapping]]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., roster_hash: _Optional[bytes] = ..., participants: _Optional[int] = ..., key_id: _Optional[bytes] = ..., opens_at: _Optional[int] = ..., deadline: _Optional[int] = ..., relations: _Optional[_Iterable[_Union[Relation, _Mapping]]] = ..., unrelated: _Optional[_Iterable[_Union[Unrelated, _Mapping]]] = ..., table: _Optional[_Union[Table, _Mapping]] = ..., noise: _Optional[_Union[Noise, _Mapping]] = ...) -> None: ...
 
 class RosterMember(_message.Message):
     __slots__ = ("signing_key", "group")
@@ -246,25 +310,41 @@ class Refusal(_message.Message):
     reason: str
     def __init__(self, plan_hash: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class Atom(_message.Message):
+    __slots__ = ("members", "fresh")
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
+    members: _containers.RepeatedScalarFieldContainer[int]
+    fresh: bool
+    def __init__(self, members: _Optional[_Iterable[int]] = ..., fresh: _Optional[bool] = ...) -> None: ...
+
 class Close(_message.Message):
-    __slots__ = ("plan_hash", "included", "transcript_head")
+    __slots__ = ("plan_hash", "included", "transcript_head", "atoms", "totals_only")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     INCLUDED_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_HEAD_FIELD_NUMBER: _ClassVar[int]
+    ATOMS_FIELD_NUMBER: _ClassVar[int]
+    TOTALS_ONLY_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     included: _containers.RepeatedScalarFieldContainer[bytes]
     transcript_head: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ..., transcript_head: _Optional[bytes] = ...) -> None: ...
+    atoms: _containers.RepeatedCompositeFieldContainer[Atom]
+    totals_only: bool
+    def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ..., transcript_head: _Optional[bytes] = ..., atoms: _Optional[_Iterable[_Union[Atom, _Mapping]]] = ..., totals_only: _Optional[bool] = ...) -> None: ...
 
 class ClosingStatement(_message.Message):
-    __slots__ = ("plan_hash", "included", "aggregates_hash")
+    __slots__ = ("plan_hash", "included", "aggregates_hash", "atoms", "totals_only")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     INCLUDED_FIELD_NUMBER: _ClassVar[int]
     AGGREGATES_HASH_FIELD_NUMBER: _ClassVar[int]
+    ATOMS_FIELD_NUMBER: _ClassVar[int]
+    TOTALS_ONLY_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     included: _containers.RepeatedScalarFieldContainer[bytes]
     aggregates_hash: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ..., aggregates_hash: _Optional[bytes] = ...) -> None: ...
+    atoms: _containers.RepeatedCompositeFieldContainer[Atom]
+    totals_only: bool
+    def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ..., aggregates_hash: _Optional[bytes] = ..., atoms: _Optional[_Iterable[_Union[Atom, _Mapping]]] = ..., totals_only: _Optional[bool] = ...) -> None: ...
 
 class ClosingVote(_message.Message):
     __slots__ = ("statement", "ledger_head")
@@ -328,8 +408,16 @@ class Withheld(_message.Message):
     reason: str
     def __init__(self, measure: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class TableCell(_message.Message):
+    __slots__ = ("members", "withheld")
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    members: int
+    withheld: str
+    def __init__(self, members: _Optional[int] = ..., withheld: _Optional[str] = ...) -> None: ...
+
 class BandCertificate(_message.Message):
-    __slots__ = ("plan_hash", "statement_hash", "members", "withheld", "rankings", "cohort_measures", "withheld_measures")
+    __slots__ = ("plan_hash", "statement_hash", "members", "withheld", "rankings", "cohort_measures", "withheld_measures", "table")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_HASH_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +425,7 @@ class BandCertificate(_message.Message):
     RANKINGS_FIELD_NUMBER: _ClassVar[int]
     COHORT_MEASURES_FIELD_NUMBER: _ClassVar[int]
     WITHHELD_MEASURES_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     statement_hash: bytes
     members: int
@@ -344,7 +433,8 @@ class BandCertificate(_message.Message):
     rankings: _containers.RepeatedCompositeFieldContainer[Ranking]
     cohort_measures: _containers.RepeatedScalarFieldContainer[str]
     withheld_measures: _containers.RepeatedCompositeFieldContainer[Withheld]
-    def __init__(self, plan_hash: _Optional[bytes] = ..., statement_hash: _Optional[bytes] = ..., members: _Optional[int] = ..., withheld: _Optional[str] = ..., rankings: _Optional[_Iterable[_Union[Ranking, _Mapping]]] = ..., cohort_measures: _Optional[_Iterable[str]] = ..., withheld_measures: _Optional[_Iterable[_Union[Withheld, _Mapping]]] = ...) -> None: ...
+    table: _containers.RepeatedCompositeFieldContainer[TableCell]
+    def __init__(self, plan_hash: _Optional[bytes] = ..., statement_hash: _Optional[bytes] = ..., members: _Optional[int] = ..., withheld: _Optional[str] = ..., rankings: _Optional[_Iterable[_Union[Ranking, _Mapping]]] = ..., cohort_measures: _Optional[_Iterable[str]] = ..., withheld_measures: _Optional[_Iterable[_Union[Withheld, _Mapping]]] = ..., table: _Optional[_Iterable[_Union[TableCell, _Mapping]]] = ...) -> None: ...
 
 class Opening(_message.Message):
     __slots__ = ("label", "plaintext", "root")

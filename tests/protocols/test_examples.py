@@ -12,6 +12,10 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 
+import pytest
+
+from protocols import certificate as certificates
+from protocols import policy
 from protocols.errors import ContributionRefused
 from protocols.layout import Layout
 from protocols.plan import Plan
@@ -116,19 +120,42 @@ def test_us_plants_withhold_three_sectors() -> None:
 
 
 def test_us_plants_are_published_in_many_bands() -> None:
-    _, rounds, _ = us_plants()
+    members, rounds, _ = us_plants()
     bands = sum(len(played.document["bands"]) for played in rounds.values())
-    print(f"{bands} bands in {len(rounds)} sectors")
+    large = {c: len(own) for c, own in members.items() if len(own) >= 30}
+    inside = sum(size for c, size in large.items() if rounds[c].document["bands"])
+    share = Fraction(inside, sum(large.values()))
+    print(
+        f"{bands} bands in {len(rounds)} sectors, {float(100 * share):.1f} % of the plants inside"
+    )
     assert bands >= 250
+    assert share >= Fraction(9, 10)
 
 
 def test_us_plants_totals_are_plain_sums() -> None:
     members, rounds, _ = us_plants()
     for cohort, played in rounds.items():
         shown = {name: int(m["value"]) for name, m in played.document["measures"].items()}
-        published = [m.name for m in played.plan.measures if m.published]
+        held = played.document["withheld_measures"]
+        published = [m.name for m in played.plan.measures if m.published and m.name not in held]
         expected = {name: sum(m[name] for m in members[cohort]) for name in published}
         assert shown == ({} if played.certificate.withheld else expected)
+
+
+def test_energy_is_withheld_where_few_plants_burn_anything_but_gas() -> None:
+    """The sectors' other figures, the ranking by energy intensity included, are published."""
+    _, rounds, _ = us_plants()
+    withheld = {
+        cohort: played.document["withheld_measures"]["energy"]
+        for cohort, played in rounds.items()
+        if played.document["withheld_measures"]
+    }
+    assert set(withheld) == {"22", "25", "26", "27", "33", "36", "38"}
+    assert all("fuels_heavier_than_gas" in reason for reason in withheld.values())
+    for cohort in withheld:
+        assert rounds[cohort].document["rankings"]["energy_intensity"]["cut_points"]
+        assert rounds[cohort].document["indicators"]["energy_intensity"]["value"] is None
+        assert rounds[cohort].document["bands"]
 
 
 def test_the_products_encoder_agrees_on_a_sample_of_plants() -> None:
@@ -151,3 +178,18 @@ def test_the_plant_over_the_limit_is_refused_by_its_own_node() -> None:
                 refused.append(str(error))
     assert len(refused) == 1
     assert refused[0].startswith("energy is outside 0..20000000000 MJ")
+
+
+def test_the_limits_of_the_examples_are_so_far_from_the_values_that_they_cost_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every certificate is the one that readers without the plan's minimum and bound would get."""
+    rounds = [region_a()[1], *us_plants()[1].values()]
+    decided = [(played.certificate, played) for played in rounds]  # made before the rule goes
+    monkeypatch.setattr(policy, "keeps_distance_by_classes", lambda *_: True)
+    for own, played in decided:
+        without = certificates.certify(
+            played.plan, played.layout, own.statement_hash, played.counts, played.classes
+        )
+        assert without == own
+    assert len(rounds) == 21

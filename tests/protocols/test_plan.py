@@ -11,7 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import MalformedMessage, PlanError, ProtocolError
-from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+from protocols.noise_terms import Noise
+from protocols.plan import (
+    Direction,
+    Indicator,
+    Level,
+    Measure,
+    Part,
+    Plan,
+    Policy,
+    Ranking,
+    Relation,
+    Unrelated,
+)
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode
 from tests.strategies import PLAIN_INDICATORS, PLAIN_MEASURES, plain_plan, plans
@@ -50,13 +62,14 @@ def test_edges_in_the_indicators_unit() -> None:
     assert CEI.edge_value(0) is None
 
 
+NOISE = Noise(Fraction(1, 20), Fraction(1, 10), Fraction(1, 10**6))
 CHANGES: dict[str, Any] = {
     "round_id": "round-2",
     "cohort": "cohort-2",
     "title": "Another plan",
     "period": "2025",
     "definitions": (("scope", "scope 1 and 2"),),
-    "measures": (*PLAIN_MEASURES, Measure("water", "m3", 10, level=Level.COHORT)),
+    "measures": (*PLAIN_MEASURES, Measure("area", "m2", 10, level=Level.COHORT)),
     "indicators": PLAIN_INDICATORS[:2],
     "policy": Policy(6, 10),
     "roster_hash": bytes(32),
@@ -64,10 +77,19 @@ CHANGES: dict[str, Any] = {
     "key_id": bytes([1] * 32),
     "opens_at": 1_700_000_001,
     "deadline": 1_700_086_401,
+    "relations": (Relation("emissions", (Part("electricity"),), "other"),),
+    "unrelated": (Unrelated(("electricity", "other", "heat"), "another reason"),),
+    "noise": NOISE,
+}
+NOISE_CHANGES: dict[str, Any] = {
+    "loss": Fraction(1, 25),
+    "budget": Fraction(1, 8),
+    "delta": Fraction(1, 10**7),
+    "colluding": 2,
 }
 MEASURE_CHANGES: dict[str, Any] = {
     "name": "heat_2",
-    "unit": "GJ",
+    "unit": "pieces",
     "bound": 10**8 + 1,
     "minimum": 1,
     "level": Level.BAND,
@@ -88,20 +110,28 @@ INDICATOR_CHANGES: dict[str, Any] = {
 
 def test_hash_changes_with_every_field() -> None:
     """Also with every field of every part; a field that is added here must be added to the hash."""
-    assert set(CHANGES) == {f.name for f in dataclasses.fields(Plan)}
+    # A table goes with no plain plan: tests/protocols/test_table_plan.py changes it.
+    assert {*CHANGES, "table"} == {f.name for f in dataclasses.fields(Plan)}
     assert set(MEASURE_CHANGES) == {f.name for f in dataclasses.fields(Measure)}
     assert set(INDICATOR_CHANGES) == {f.name for f in dataclasses.fields(Indicator)}
+    assert set(NOISE_CHANGES) == {f.name for f in dataclasses.fields(Noise)}
     changed = [dataclasses.replace(PLAIN, **{name: value}) for name, value in CHANGES.items()]
+    for name, value in NOISE_CHANGES.items():
+        changed.append(plain_plan(noise=dataclasses.replace(NOISE, **{name: value})))
     changed.append(plain_plan(policy=Policy(5, 11)))
+    changed.append(plain_plan(policy=Policy(largest_share_percent=25)))
+    changed.append(plain_plan(policy=Policy(top_count=2, top_share_percent=85)))
+    changed.append(plain_plan(policy=Policy(top_count=3, top_share_percent=85)))
+    changed.append(plain_plan(policy=Policy(top_count=2, top_share_percent=84)))
+    changed.append(plain_plan(policy=Policy(classes_per_octave=2)))
+    # A unit that nothing can be related to, so that all of these need the same declarations.
+    rooms = dataclasses.replace(HEAT, unit="rooms")
     for name, value in MEASURE_CHANGES.items():
-        more = {"published": False} if name == "protects" else {}
-        more |= {"protects": ("electricity",)} if name == "published" else {}
-        heat = dataclasses.replace(HEAT, **{name: value, **more})
-        guard = OTHER if name != "protects" else dataclasses.replace(OTHER, protects=("heat",))
-        if name == "protects":
-            guard = dataclasses.replace(OTHER, name="other_2")
-        measures = (OUTPUT, EMISSIONS, FUEL, ELECTRICITY, heat, guard)
-        changed.append(plain_plan(measures=measures))
+        more = {"protects": ("electricity",)} if name == "published" else {}
+        one_more = dataclasses.replace(rooms, **{name: value, **more})
+        measures = (OUTPUT, EMISSIONS, FUEL, ELECTRICITY, one_more, OTHER)
+        changed.append(plain_plan(measures=measures, unrelated=()))
+    changed.append(plain_plan(measures=(*PLAIN_MEASURES[:4], rooms, OTHER), unrelated=()))
     for name, value in INDICATOR_CHANGES.items():
         more = {"edges": ()} if name == "ranking" else {}
         one = dataclasses.replace(INTENSITY, **{name: value, **more})
@@ -153,7 +183,7 @@ def test_hash_changes_with_every_field() -> None:
             "not a published cohort-level measure",
         ),
         (
-            {"measures": (*PLAIN_MEASURES[:5], dataclasses.replace(OTHER, protects=("other",)))},
+            {"measures": (*PLAIN_MEASURES[:5], dataclasses.replace(OTHER, protects=("fuel",)))},
             "not a published cohort-level measure",
         ),
         (
@@ -172,7 +202,7 @@ def test_hash_changes_with_every_field() -> None:
             "must have level = 'band'",
         ),
         (
-            {"indicators": (CEF, dataclasses.replace(CEF, name="cef_2"))},
+            {"indicators": (CEF, dataclasses.replace(CEF, name="cef_2", ranking=Ranking.COUNTS))},
             "'cef' and 'cef_2' rank by the same two measures",
         ),
         (

@@ -10,7 +10,8 @@ import pytest
 
 from protocols.errors import PlanError
 from protocols.layout import Layout
-from protocols.plan import Level, Plan, Ranking
+from protocols.plan import Level, Part, Plan, Policy, Ranking, Relation
+from protocols.profiles import PROFILES
 from protocols.template import PlanTemplate
 from tests.plain_round import play
 from tests.strategies import class_histograms, frame
@@ -37,6 +38,10 @@ bound = "1000000"
 name = "emissions"
 unit = "kgCO2"
 bound = 1000000000
+
+[[unrelated]]
+measures = ["output", "emissions"]
+reason = "the product is bought in, so nothing is emitted in making it"
 
 [[indicators]]
 name = "intensity"
@@ -76,7 +81,9 @@ def test_us_plants_bins_follow_the_size_of_the_cohort(participants: int, bins: i
     plan = template.instantiate(**frame(participants=participants))
     assert [i.bins for i in plan.ranked_indicators] == [bins, bins]
     assert plan.measure("sales").minimum == 1
-    assert not plan.measure("fuel_energy").published
+    guards = [m.name for m in plan.measures if not m.published]
+    assert guards[0] == "fuel_emissions"
+    assert all(plan.measure(name).protects in ((), ("energy",)) for name in guards)
     assert Layout(plan, 3072).labels
 
 
@@ -206,6 +213,28 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         PlanTemplate.load(latin)
 
 
+def test_relations_and_unrelated_measures() -> None:
+    plan = PlanTemplate.load(EXAMPLES / "us_plants" / "plan.toml").instantiate(**frame())
+    electricity, emissions, energy = plan.relations
+    assert electricity.complete
+    assert emissions.terms == ("electricity", "power_above_cleanest_grid", "fuel_emissions")
+    coal = Fraction("1055.05585262") / Fraction("94.67")
+    parts = (Part("electricity", Fraction(18, 5)), Part("fuel_emissions", coal))
+    assert energy == Relation("energy", parts, "fuels_lighter_than_coal")
+    (apart,) = made(TEXT).unrelated
+    assert apart.measures == ("output", "emissions")
+    split = '[[relations]]\ntotal = "output"\nparts = [{ measure = "emissions", factor = 2 }]\n'
+    none = split + 'remainder = "none"\n'
+    with pytest.raises(PlanError, match="declared unrelated, and by the relations they share"):
+        made(TEXT + none)
+    lone = re.sub(r"\[\[unrelated.*?in making it\"\n", "", TEXT, flags=re.DOTALL)
+    assert made(lone + none).relations[0].complete
+    with pytest.raises(PlanError, match="can compute the rest of output in every band"):
+        made(lone + split)
+    with pytest.raises(PlanError, match=r"relations\.0\.parts\.0\.factor: write decimals as text"):
+        made(lone + none.replace("factor = 2", "factor = 0.5"))
+
+
 def dozens_of_indicators() -> str:
     """60 cohort-level measures beside two band-level ones; 48 indicators, of which 12 ranked."""
     parts = [TEXT]
@@ -220,7 +249,9 @@ def dozens_of_indicators() -> str:
             f'[[indicators]]\nname = "ratio_{i}"\nunit = "1"\nnumerator = "flow_{i}"\n'
             f'denominator = "flow_{i + 13}"\ndirection = "lower"\nranking = "{ranking}"\n{bins}'
         )
-    return "\n".join(parts)
+    flows = ", ".join(f'"flow_{i}"' for i in range(60))
+    text = "\n".join(parts)
+    return text.replace('"output", "emissions"]', f'"output", "emissions", {flows}]')
 
 
 def test_dozens_of_indicators_round_trip() -> None:
@@ -253,3 +284,66 @@ def test_the_template_in_the_documentation_works() -> None:
     for block in blocks:
         plan = made(block)
         assert Layout(plan, 3072).labels
+
+
+def with_policy(*lines: str) -> PlanTemplate:
+    return PlanTemplate.parse("\n".join([TEXT, "[policy]", *lines]), "plan.toml")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], Policy()),
+        (["minimum_cohort = 4"], Policy(4, 10)),
+        (['profile = "statistical"'], Policy()),
+        (['profile = "statistical"', "minimum_cohort = 7"], Policy(7, 10)),
+        (['profile = "safety-zone"'], PROFILES["safety-zone"]),
+        (
+            ['profile = "safety-zone"', "largest_share_percent = 20"],
+            Policy(5, 10, largest_share_percent=20, classes_per_octave=4),
+        ),
+        (["minimum_cohort = 20", "largest_share_percent = 12"], None),  # fifteen, by its numbers
+        (
+            ['profile = "nk"', "top_count = 3", "classes_per_octave = 1"],
+            Policy(5, 10, top_count=3, top_share_percent=85, classes_per_octave=1),
+        ),
+        (
+            ['profile = "safety-zone"', "dominance_percent = 30"],
+            Policy(5, 30, largest_share_percent=25, classes_per_octave=2),
+        ),
+    ],
+)
+def test_a_profile_is_a_start_that_may_be_tightened(
+    lines: list[str], expected: Policy | None
+) -> None:
+    policy = with_policy(*lines).policy
+    assert policy == (expected or Policy(20, 10, largest_share_percent=12, classes_per_octave=4))
+    if policy.dominance_percent == 10:  # a larger p would need wider bins
+        assert with_policy(*lines).instantiate(**frame()).policy == policy
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['profile = "strict"'], "no profile 'strict'"),
+        (['profile = "statistical"', "minimum_cohort = 4"], r"minimum_cohort = 4 \(5 there\) is"),
+        (['profile = "safety-zone"', "largest_share_percent = 26"], "policy: largest_share"),
+        (['profile = "safety-zone"', "largest_share_percent = 0"], "looser than its profile"),
+        (
+            ['profile = "safety-zone"', "minimum_cohort = 6", "largest_share_percent = 26"],
+            r"policy: largest_share_percent = 26 \(25 there\) is looser",
+        ),
+        (
+            ['profile = "nk"', "minimum_cohort = 4", "top_share_percent = 90"],
+            r"minimum_cohort = 4 \(5 there\), top_share_percent = 90 \(85 there\) are looser",
+        ),
+        (["top_count = 2"], "needs both"),
+        (["classes_per_octave = 8"], "narrower than p = 10"),
+        (["largest_share = 25"], "unknown key"),
+    ],
+)
+def test_a_policy_that_is_none_or_breaks_its_word_is_refused(
+    lines: list[str], message: str
+) -> None:
+    with pytest.raises(PlanError, match=rf"plan\.toml: .*{message}"):
+        with_policy(*lines)
