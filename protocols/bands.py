@@ -9,12 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate, pairwise
+from operator import add, sub
 
 from protocols.plan_terms import Direction, Policy
-from protocols.policy import Histogram, Violation, check_cell, merge
+from protocols.policy import (
+    Histogram,
+    PublicLimits,
+    Violation,
+    check_cell,
+    check_measure,
+    filled_classes,
+    merge,
+)
 
 PERCENTILES = (10, 25, 50, 75, 90)
+NEAR_POINTS = 5
+"""Percentage points by which a best set may miss its target without the release saying so."""
+MOST_OF_ALL = Fraction(1, 3)
+"""The largest share of the members whose mean is published as that of the best."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +68,43 @@ def decide_bands(
     tentative: Sequence[BinRange],
     histograms: Sequence[Mapping[str, Histogram]],
     policy: Policy,
+    limits: Mapping[str, PublicLimits],
 ) -> BandDecision:
     """Merge tentative bands until each passes the policy for every measure and guard.
 
     :param histograms: for each tentative band, its size-class counts by measure.
+    :param limits: the plan's, by measure.
     """
+    running = {name: _running(histograms, name) for name in (histograms[0] if histograms else ())}
+    names = list(running)
 
     def publishable(first: int, end: int) -> bool:
-        return not check_cell(merge(histograms[first:end]), policy)
+        for name in names:
+            merged = list(map(sub, running[name][end], running[name][first]))
+            if check_measure(name, merged, policy, limits[name]) is not None:
+                # What fails here mostly fails in the next runs too. The answer needs all measures
+                # or one that fails, so it does not depend on their order.
+                names.remove(name)
+                names.insert(0, name)
+                return False
+        return True
 
     bands = _partition(tentative, publishable)
     if bands:
         return BandDecision(bands, ())
-    return BandDecision((), check_cell(merge(histograms), policy))
+    return BandDecision((), check_cell(merge(histograms), policy, limits))
+
+
+def _running(histograms: Sequence[Mapping[str, Histogram]], name: str) -> list[tuple[int, ...]]:
+    """The classes of one measure over the first 0, 1, 2, ... cells, up to the highest filled one.
+
+    A run's classes are then the difference of two of these.
+    """
+    columns = [held[name] for held in histograms]
+    start = (0,) * filled_classes(columns)
+    return list(
+        accumulate(columns, lambda total, held: tuple(map(add, total, held)), initial=start)
+    )
 
 
 def _partition(
@@ -80,14 +118,16 @@ def _partition(
     after = list(accumulate((cell.members for cell in cells), initial=0))
     best: list[_Plan | None] = [_Plan(0, 0, ())] + [None] * len(cells)
     for end in range(1, len(cells) + 1):
-        for first in range(end):
+        # Short runs first: they make the most, and ``allowed``, which is dear, is asked only of
+        # what would win. No two candidates have the same rank, so their order changes nothing.
+        for first in reversed(range(end)):
             before = best[first]
-            if before is None or not allowed(first, end):
+            if before is None:
                 continue
             gained = _percentile_cost(after[first], after[end], after[-1])
             candidate = _Plan(before.runs + 1, before.cost + gained, (*before.cuts, end))
             held = best[end]
-            if held is None or candidate.rank() < held.rank():
+            if (held is None or candidate.rank() < held.rank()) and allowed(first, end):
                 best[end] = candidate
     final = best[-1]
     if final is None or not final.runs:
@@ -151,16 +191,48 @@ def cut_points(
     )
 
 
-def best_bands(
-    bands: Sequence[BinRange], direction: Direction, percent: int = 10
-) -> tuple[int, ...]:
-    """The indexes of the best bands whose share of the members is nearest ``percent``.
+@dataclass(frozen=True)
+class BestSet:
+    """The best bands whose share of the members is nearest a target, and what may be said of them.
 
-    At least one band; on a tie the smaller set. The caller publishes the real share.
+    ``bands``: their indexes, at least one; ``members`` of ``total`` are in them; ``percent``: the
+    target. Bands cannot be cut, so in a small cohort the nearest set may be far from the target.
+    """
+
+    bands: tuple[int, ...]
+    members: int
+    total: int
+    percent: int
+
+    @property
+    def near(self) -> bool:
+        """Whether the share is within :data:`NEAR_POINTS` percentage points of the target."""
+        distance = abs(100 * self.members - self.percent * self.total)
+        return distance <= NEAR_POINTS * self.total
+
+    @property
+    def withheld(self) -> str:
+        """Why no figure of these bands is published as that of the best; "" where one is.
+
+        Their own figures are published anyway: it is about what a figure means, not about safety.
+        """
+        if self.members <= MOST_OF_ALL * self.total:
+            return ""
+        return (
+            f"the nearest set of best bands holds {self.members} of {self.total} enterprises, more "
+            f"than a third, and cannot stand for the best {self.percent} % (publishable with more "
+            "enterprises, which make more bands)"
+        )
+
+
+def best_set(bands: Sequence[BinRange], direction: Direction, percent: int = 10) -> BestSet:
+    """The best bands whose share of the members is nearest ``percent``; on a tie the smaller set.
+
+    :param bands: at least one, covering all members.
     """
     order = range(len(bands) - 1, -1, -1) if direction is Direction.HIGHER else range(len(bands))
     total = _members(bands)
-    running = accumulate(bands[index].members for index in order)
+    running = list(accumulate(bands[index].members for index in order))
     distances = [abs(100 * members - percent * total) for members in running]
-    count = distances.index(min(distances)) + 1
-    return tuple(sorted(list(order)[:count]))
+    last = distances.index(min(distances))
+    return BestSet(tuple(sorted(list(order)[: last + 1])), running[last], total, percent)

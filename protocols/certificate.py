@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
+from protocols import suppression
 from protocols.bands import BinRange, decide_bands, tentative_bands
+from protocols.cells import Decided, atoms_of, check_cells
 from protocols.ceremony import Ceremony
 from protocols.errors import MalformedMessage, OpeningInconsistent, PlanError
 from protocols.hashing import domain_hash
@@ -20,6 +22,7 @@ from protocols.layout import Layout
 from protocols.plan import Level, Plan
 from protocols.policy import Histogram, check_measure
 from protocols.quorum import agreed, open_vote
+from protocols.suppression import Unit
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
 
@@ -32,19 +35,26 @@ REASON_BYTES = 1024
 
 @dataclass(frozen=True)
 class Counts:
-    """Opened bin counts of every ranked indicator, and the tentative bands of the sums ranking."""
+    """Opened bin counts of every ranked indicator, and the tentative bands of the sums ranking.
+
+    With a table: ``leaves``, the members of each leaf, and ``units``, the sets of leaves that have
+    k together (:mod:`protocols.suppression`).
+    """
 
     members: int
     by_indicator: Mapping[str, tuple[int, ...]]
     tentative: tuple[BinRange, ...]
+    leaves: tuple[int, ...] = ()
+    units: tuple[Unit, ...] = ()
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Opened size-class counts: of each tentative band, and of the cohort-level measures."""
+    """Opened size-class counts: of each tentative band or unit, and of the cohort's measures."""
 
     bands: tuple[Mapping[str, Histogram], ...]
     cohort: Mapping[str, Histogram]
+    units: Mapping[Unit, Mapping[str, Histogram]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,10 @@ class RankingResult:
 
 @dataclass(frozen=True)
 class BandCertificate:
-    """What q trustees allow to be opened. ``withheld`` is empty unless the whole cohort is."""
+    """What q trustees allow to be opened. ``withheld`` is empty unless the whole cohort is.
+
+    ``table``: what becomes of each cell of the plan's table, in its order.
+    """
 
     plan_hash: bytes
     statement_hash: bytes
@@ -66,6 +79,7 @@ class BandCertificate:
     rankings: tuple[RankingResult, ...] = ()
     cohort_measures: tuple[str, ...] = ()
     withheld_measures: Mapping[str, str] = field(default_factory=dict)
+    table: tuple[Decided, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The payload that trustees sign."""
@@ -90,6 +104,7 @@ class BandCertificate:
                     pb.Withheld(measure=name, reason=reason)
                     for name, reason in self.withheld_measures.items()
                 ],
+                table=[pb.TableCell(members=c.members, withheld=c.withheld) for c in self.table],
             )
         )
 
@@ -111,6 +126,7 @@ class BandCertificate:
             ),
             tuple(message.cohort_measures),
             {w.measure: w.reason for w in message.withheld_measures},
+            tuple(Decided(cell.members, cell.withheld) for cell in message.table),
         )
         if certificate.to_bytes() != data:
             raise MalformedMessage("band certificate: a measure is withheld twice")
@@ -127,14 +143,16 @@ class BandCertificate:
 
 
 def read_counts(plan: Plan, layout: Layout, opened: Mapping[str, int], members: int) -> Counts:
-    """Decode the opened N and form tentative bands.
+    """Decode the opened N and form tentative bands, or units of the table.
 
     :param opened: plaintexts by opening label, for ``layout.count_labels()``.
     :param members: how many contributions the closing statement includes.
     :raises OpeningInconsistent: a ranking does not count every member once.
     """
     counts = {i.name: layout.decode_counts(i.name, opened) for i in plan.ranked_indicators}
-    for name, bins in counts.items():
+    leaves = layout.decode_cells(opened)
+    tabulated = [("the table", leaves)] if plan.table else []
+    for name, bins in [*counts.items(), *tabulated]:
         if sum(bins) != members:
             raise OpeningInconsistent(
                 f"the bins of {name} hold {sum(bins)} members, {members} took part: "
@@ -142,12 +160,14 @@ def read_counts(plan: Plan, layout: Layout, opened: Mapping[str, int], members: 
             )
     ranked = plan.sums_indicator
     bands = tentative_bands(counts[ranked.name], plan.policy) if ranked else ()
-    return Counts(members, counts, bands)
+    units = suppression.units(plan.table, leaves, plan.policy) if plan.table else ()
+    return Counts(members, counts, bands, leaves, units)
 
 
 def class_labels(layout: Layout, counts: Counts) -> list[str]:
-    """What is opened next: the classes of each tentative band, and those of the cohort."""
+    """What is opened next: the classes of each tentative band or unit, and those of the cohort."""
     labels = [x for band in counts.tentative for x in layout.class_labels(band.first, band.end)]
+    labels += [x for unit in counts.units for x in layout.union_class_labels(unit)]
     return labels + layout.cohort_class_labels()
 
 
@@ -158,7 +178,12 @@ def read_classes(layout: Layout, counts: Counts, opened: Mapping[str, int]) -> C
         for band in counts.tentative
     )
     cohort = layout.decode_classes(Level.COHORT, layout.cohort_class_labels(), opened)
+    units = {
+        unit: layout.decode_classes(Level.BAND, layout.union_class_labels(unit), opened)
+        for unit in counts.units
+    }
     cells = [(b.members, h) for b, h in zip(counts.tentative, bands, strict=True)]
+    cells += [(sum(counts.leaves[leaf] for leaf in unit), h) for unit, h in units.items()]
     for members, histograms in [*cells, (counts.members, cohort)]:
         for measure, histogram in histograms.items():
             if sum(histogram) != members:
@@ -166,7 +191,7 @@ def read_classes(layout: Layout, counts: Counts, opened: Mapping[str, int]) -> C
                     f"the classes of {measure} do not count every member once: "
                     "a contribution is not one-hot"
                 )
-    return Classes(bands, cohort)
+    return Classes(bands, cohort, units)
 
 
 def certify(
@@ -180,7 +205,9 @@ def certify(
     rankings: list[RankingResult] = []
     for indicator in plan.ranked_indicators:
         if indicator == plan.sums_indicator:
-            decision = decide_bands(counts.tentative, classes.bands, plan.policy)
+            decision = decide_bands(
+                counts.tentative, classes.bands, plan.policy, plan.public_limits
+            )
             if not decision.bands:
                 reasons = "; ".join(v.text for v in decision.violations)
                 return withhold(
@@ -192,13 +219,26 @@ def certify(
             rankings.append(RankingResult(indicator.name, bands))
     withheld = _withheld_measures(plan, classes.cohort)
     allowed = [m.name for m in plan.measures_at(Level.COHORT, published=True)]
+    table = _decide_table(plan, counts, classes)
+    if table and not any(cell.members for cell in table):
+        reason = f"even as one cell: {table[0].withheld}"
+        return withhold(plan, statement_hash, counts.members, reason)
     return BandCertificate(
         plan.hash,
         statement_hash,
         counts.members,
+        table=table,
         rankings=tuple(rankings),
         cohort_measures=tuple(name for name in allowed if name not in withheld),
         withheld_measures=withheld,
+    )
+
+
+def _decide_table(plan: Plan, counts: Counts, classes: Classes) -> tuple[Decided, ...]:
+    if plan.table is None:
+        return ()
+    return suppression.decide(
+        plan.table, counts.leaves, classes.units, plan.policy, plan.public_limits
     )
 
 
@@ -221,8 +261,9 @@ def tally(votes: Iterable[bytes], plan: Plan, ceremony: Ceremony) -> BandCertifi
 
 def max_bytes(plan: Plan) -> int:
     """The largest signed certificate that is looked at: all bands there can be, and all reasons."""
-    bands = sum(indicator.bins for indicator in plan.ranked_indicators)
-    named = len(plan.ranked_indicators) + len(plan.measures)
+    cells = len(plan.table.cells) if plan.table else 0
+    bands = sum(indicator.bins for indicator in plan.ranked_indicators) + cells
+    named = len(plan.ranked_indicators) + len(plan.measures) + cells
     return CERTIFICATE_BYTES + bands * BAND_BYTES + named * REASON_BYTES
 
 
@@ -237,7 +278,12 @@ def check_form(certificate: BandCertificate, plan: Plan) -> None:
     if certificate.members > plan.participants:
         raise OpeningInconsistent("the certificate counts more members than the roster has")
     if certificate.withheld:
-        if certificate.rankings or certificate.cohort_measures or certificate.withheld_measures:
+        if (
+            certificate.rankings
+            or certificate.cohort_measures
+            or certificate.withheld_measures
+            or certificate.table
+        ):
             raise OpeningInconsistent("a withheld cohort has nothing to publish")
         return
     expected = [i.name for i in plan.ranked_indicators]
@@ -245,6 +291,11 @@ def check_form(certificate: BandCertificate, plan: Plan) -> None:
         raise OpeningInconsistent("the certificate does not decide exactly the plan's rankings")
     for indicator, ranking in zip(plan.ranked_indicators, certificate.rankings, strict=True):
         _check_bands(ranking, indicator.bins, certificate.members, plan.policy.minimum_cohort)
+    if plan.table is not None:
+        minimum = plan.policy.minimum_cohort
+        check_cells(plan.table, certificate.table, certificate.members, minimum)
+    elif certificate.table:
+        raise OpeningInconsistent("the certificate decides a table that the plan has not")
     published = [m.name for m in plan.measures_at(Level.COHORT, published=True)]
     decided = [*certificate.cohort_measures, *certificate.withheld_measures]
     if sorted(decided) != sorted(published):
@@ -261,6 +312,10 @@ def sum_labels(plan: Plan, layout: Layout, certificate: BandCertificate) -> list
     ranked = plan.sums_indicator
     bands = certificate.ranking(ranked.name) if ranked else ()
     labels = [x for band in bands for x in layout.sum_labels(band.first, band.end)]
+    if plan.table is not None:
+        # Atoms, not cells: disjoint, and exactly what a reader can compute from the cells.
+        for atom in atoms_of(plan.table, certificate.table).values():
+            labels += layout.union_sum_labels(atom)
     for measure in certificate.cohort_measures:
         labels += layout.cohort_sum_labels(measure)
     return labels
@@ -270,10 +325,12 @@ def _withheld_measures(plan: Plan, cohort: Mapping[str, Histogram]) -> dict[str,
     """Cohort-level measures that fail the policy, or whose guard does, with the reason."""
     withheld: dict[str, str] = {}
     for measure in plan.measures_at(Level.COHORT):
-        violation = check_measure(measure.name, cohort[measure.name], plan.policy)
+        name = measure.name
+        violation = check_measure(name, cohort[name], plan.policy, plan.public_limits[name])
         if violation is not None:
-            for name in (measure.name,) if measure.published else measure.protects:
-                withheld.setdefault(name, violation.text)
+            own = (name,) if measure.published else ()
+            for hidden in (*own, *measure.protects):
+                withheld.setdefault(hidden, violation.text)
     return dict(sorted(withheld.items()))
 
 

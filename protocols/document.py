@@ -11,12 +11,14 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any
 
-from protocols.bands import BinRange, best_bands, cut_points
+from protocols.bands import BinRange, best_set, cut_points
+from protocols.cells import Decided, atoms_of
 from protocols.certificate import BandCertificate, sum_labels
 from protocols.errors import OpeningInconsistent, PackingError
+from protocols.figures import Figures, noise_header
 from protocols.layout import Layout
 from protocols.numbers import decimal_text
-from protocols.plan import Direction, Indicator, Plan, Ranking
+from protocols.plan import Direction, Indicator, Plan, Ranking, Table
 
 Sums = Mapping[str, int]
 
@@ -54,27 +56,40 @@ def _figures(
     plan: Plan, layout: Layout, certificate: BandCertificate, opened: Mapping[str, int]
 ) -> dict[str, Any]:
     document: dict[str, Any] = {}
+    figures = Figures(plan, layout.shares)
     ranked = plan.sums_indicator
     bands = certificate.ranking(ranked.name) if ranked else ()
-    sums = [layout.decode_sums(layout.sum_labels(b.first, b.end), opened) for b in bands]
-    totals = {name: sum(s[name] for s in sums) for name in (sums[0] if sums else {})}
+    sums = [
+        figures.of(layout.decode_sums(layout.sum_labels(b.first, b.end), opened), b.members)
+        for b in bands
+    ]
+    totals = _added(sums)
+    if plan.table is not None:
+        cells = _cell_sums(plan.table, layout, certificate.table, opened, figures)
+        totals = cells[0]
+        document["tabulated_by"] = plan.table.name
+        document["table"] = _table(figures, certificate.table, cells)
     for measure in certificate.cohort_measures:
-        totals[measure] = layout.decode_cohort_sum(measure, opened)
-    document["measures"] = _measures(plan, totals)
+        own = {measure: layout.decode_cohort_sum(measure, opened)}
+        totals |= figures.of(own, certificate.members)
+    members = certificate.members
+    document["measures"] = figures.measures(totals, members)
     document["withheld_measures"] = dict(certificate.withheld_measures)
-    document["indicators"] = {i.name: _described(i, totals) for i in plan.indicators}
+    document["indicators"] = {
+        i.name: _described(i, figures.ratio(i, totals, members)) for i in plan.indicators
+    }
     document["rankings"] = {
         i.name: _ranking(i, certificate.ranking(i.name)) for i in plan.ranked_indicators
     }
     if ranked:
-        _check_inside_edges(ranked, bands, sums)
+        figures.check_inside_edges(ranked, bands, sums)
         document["ranking"] = ranked.name
         document["bands"] = [
-            {**_edges(ranked, band), **_band(plan, values)}
+            {**_edges(ranked, band), **_band(figures, values, band.members)}
             for band, values in zip(bands, sums, strict=True)
         ]
-        document["best_decile"] = _best_decile(ranked, bands, sums)
-        document["curve"] = _curve(ranked, bands, sums)
+        document["best_decile"] = _best_decile(ranked, bands, sums, figures)
+        document["curve"] = _curve(ranked, bands, sums, figures)
     return document
 
 
@@ -89,10 +104,7 @@ def _header(plan: Plan, certificate: BandCertificate) -> dict[str, Any]:
         "n": None if small else certificate.members,
         "withheld": certificate.withheld or None,
         "definitions": dict(plan.definitions),
-        "policy": {
-            "minimum_cohort": plan.policy.minimum_cohort,
-            "dominance_percent": plan.policy.dominance_percent,
-        },
+        "policy": plan.policy.as_document(),
         "measures": {},
         "withheld_measures": {},
         "indicators": {},
@@ -101,27 +113,69 @@ def _header(plan: Plan, certificate: BandCertificate) -> dict[str, Any]:
         "bands": [],
         "best_decile": None,
         "curve": [],
+        "tabulated_by": None,
+        "table": [],
+        **noise_header(plan),
     }
 
 
-def _measures(plan: Plan, sums: Sums) -> dict[str, Any]:
-    return {name: {"unit": plan.measure(name).unit, "value": str(v)} for name, v in sums.items()}
-
-
-def _band(plan: Plan, sums: Sums) -> dict[str, Any]:
+def _band(figures: Figures, sums: Sums, members: int) -> dict[str, Any]:
     indicators = {
-        i.name: {"unit": i.unit, "value": decimal_text(_ratio(i, sums))}
-        for i in plan.indicators
+        i.name: {"unit": i.unit, **figures.ratio(i, sums, members)}
+        for i in figures.plan.indicators
         if _computable(i, sums)
     }
-    return {"measures": _measures(plan, sums), "indicators": indicators}
+    return {"measures": figures.measures(sums, members), "indicators": indicators}
 
 
-def _described(indicator: Indicator, sums: Sums) -> dict[str, str | None]:
+def _added(parts: Sequence[Sums]) -> dict[str, int]:
+    return {name: sum(part[name] for part in parts) for name in (parts[0] if parts else {})}
+
+
+def _cell_sums(
+    table: Table,
+    layout: Layout,
+    decided: Sequence[Decided],
+    opened: Mapping[str, int],
+    figures: Figures,
+) -> dict[int, dict[str, int]]:
+    """Sums of each published cell that holds somebody, added up from the opened atoms."""
+    atoms = {
+        position: layout.decode_sums(layout.union_sum_labels(atom), opened)
+        for position, atom in atoms_of(table, decided).items()
+    }
+    inside = {
+        position: [p for p in atoms if table.cells[p].within(table.cells[position])]
+        for position, one in enumerate(decided)
+        if one.members
+    }
+    return {
+        position: figures.of(_added([atoms[p] for p in own]), decided[position].members)
+        for position, own in inside.items()
+    }
+
+
+def _table(
+    figures: Figures, decided: Sequence[Decided], sums: Mapping[int, Sums]
+) -> list[dict[str, Any]]:
+    """The cells in the plan's order; an empty one has a count of 0 and no figures."""
+    cells = figures.plan.table.cells if figures.plan.table else ()
+    return [
+        {
+            "path": cell.path,
+            "n": None if one.withheld else one.members,
+            "withheld": one.withheld or None,
+            **_band(figures, sums.get(position, {}), one.members),
+        }
+        for position, (cell, one) in enumerate(zip(cells, decided, strict=True))
+    ]
+
+
+def _described(indicator: Indicator, value: dict[str, Any]) -> dict[str, Any]:
     """The cohort's value; null when a measure that it needs is withheld, or its divisor is zero."""
     return {
         "unit": indicator.unit,
-        "value": decimal_text(_ratio(indicator, sums)) if _computable(indicator, sums) else None,
+        **value,
         "numerator": indicator.numerator,
         "denominator": indicator.denominator,
         "scale": str(indicator.scale),
@@ -161,30 +215,32 @@ def _edge_text(indicator: Indicator, edge: int) -> str | None:
 
 
 def _best_decile(
-    indicator: Indicator, bands: Sequence[BinRange], sums: Sequence[Sums]
+    indicator: Indicator, bands: Sequence[BinRange], sums: Sequence[Sums], figures: Figures
 ) -> dict[str, Any]:
-    """Ratio of sums over the best bands nearest a tenth of the members; says which and how many."""
-    chosen = best_bands(bands, indicator.direction, BEST_PERCENT)
-    members = sum(bands[index].members for index in chosen)
-    names = (indicator.numerator, indicator.denominator)
-    united = {name: sum(sums[index][name] for index in chosen) for name in names}
+    """Ratio of sums over the best bands nearest a tenth of the members; says which and how many.
+
+    Where they are too many to stand for a tenth there is no value, and the reason.
+    """
+    best = best_set(bands, indicator.direction, BEST_PERCENT)
+    names = () if best.withheld else (indicator.numerator, indicator.denominator)
+    united = {name: sum(sums[index][name] for index in best.bands) for name in names}
     return {
         "indicator": indicator.name,
         "unit": indicator.unit,
         "target_share": f"1/{100 // BEST_PERCENT}",
-        "share": f"{members}/{sum(band.members for band in bands)}",
-        "n": members,
-        "bands": list(chosen),
-        "value": decimal_text(_ratio(indicator, united))
-        if _computable(indicator, united)
-        else None,
+        "share": f"{best.members}/{best.total}",
+        "n": best.members,
+        "near": best.near,
+        "bands": list(best.bands),
+        "withheld": best.withheld or None,
+        **figures.ratio(indicator, united, best.members),
     }
 
 
 def _curve(
-    indicator: Indicator, bands: Sequence[BinRange], sums: Sequence[Sums]
+    indicator: Indicator, bands: Sequence[BinRange], sums: Sequence[Sums], figures: Figures
 ) -> list[dict[str, Any]]:
-    """Exact cumulative sums after each band, the least efficient first: the strategy's knots."""
+    """Cumulative sums after each band, the least efficient first: the strategy's knots."""
     order = list(range(len(bands)))
     if indicator.direction is Direction.LOWER:
         order.reverse()
@@ -195,26 +251,13 @@ def _curve(
             "members": count,
             "cumulative": {name: str(column[position]) for name, column in columns.items()},
         }
+        | ({"errors": figures.errors(list(columns), count)} if figures.shares else {})
         for position, count in enumerate(members)
     ]
 
 
-def _check_inside_edges(
-    indicator: Indicator, bands: Sequence[BinRange], sums: Sequence[Sums]
-) -> None:
-    """A ratio of sums lies between its members' ratios, so inside the band's edges."""
-    for band, values in zip(bands, sums, strict=True):
-        ratio = _ratio(indicator, values) if _computable(indicator, values) else None
-        lower, upper = indicator.edge_value(band.first), indicator.edge_value(band.end)
-        if ratio is None or (lower is not None and ratio < lower):
-            raise OpeningInconsistent("a band's ratio lies below its edges: a vector was malformed")
-        if upper is not None and ratio >= upper:
-            raise OpeningInconsistent("a band's ratio lies above its edges: a vector was malformed")
-
-
 def _computable(indicator: Indicator, sums: Sums) -> bool:
-    return indicator.numerator in sums and sums.get(indicator.denominator, 0) != 0
-
-
-def _ratio(indicator: Indicator, sums: Sums) -> Fraction:
-    return indicator.scale * Fraction(sums[indicator.numerator], sums[indicator.denominator])
+    """Whether both sums are there, and the divisor not zero; noise may make it anything."""
+    if indicator.numerator not in sums or indicator.denominator not in sums:
+        return False
+    return sums[indicator.denominator] != 0

@@ -11,124 +11,19 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import takewhile
-from typing import Any
 
-from protocols import closing, contribution, notices, release
+from protocols import contribution, notices, release
+from protocols.atoms import NOTHING_DECLARED, Declared
 from protocols.bands import BinRange
-from protocols.certificate import BandCertificate, RankingResult
-from protocols.closing import ClosingStatement
+from protocols.certificate import RankingResult
 from protocols.knowledge import KnowledgeProof
 from protocols.paillier import Encryptor, encryptor_for
 from protocols.plan import Policy
 from protocols.roster import Member, Roster
 from protocols.signing import open_signed, statement_hash
-from protocols.threshold import Opened, combine, make_share
-from protocols.transcript import replay
-from protocols.walkthrough import Cast, Played
-from protocols.wire import messages_pb2 as pb
-from protocols.wire.codec import encode, encode_fixed, encode_uint
+from protocols.threshold import Opened
+from tests.bundles import Bundle
 from tests.keys import hold_ceremony, signing_key
-
-Entries = list[tuple[str, bytes]]
-
-
-@dataclass
-class Bundle:
-    """The parts of a public bundle, free to be changed."""
-
-    cast: Cast
-    played: Played
-    ceremony: bytes
-    countersignatures: list[bytes]
-    roster: bytes
-    entries: Entries
-
-    @classmethod
-    def of(cls, cast: Cast, played: Played) -> Bundle:
-        return cls(
-            cast,
-            played,
-            cast.ceremony.received,
-            list(cast.countersignatures),
-            played.roster.to_bytes(),
-            [(entry.kind, entry.payload) for entry in played.transcript.entries],
-        )
-
-    def first(self, kind: str) -> int:
-        return next(i for i, (name, _) in enumerate(self.entries) if name == kind)
-
-    def replace(self, kind: str, payloads: list[bytes]) -> None:
-        """Put ``payloads`` in the place of all entries of ``kind``."""
-        place = self.first(kind)
-        kept = [entry for entry in self.entries if entry[0] != kind]
-        self.entries = [*kept[:place], *((kind, p) for p in payloads), *kept[place:]]
-
-    def of_kind(self, kind: str) -> list[bytes]:
-        return [payload for name, payload in self.entries if name == kind]
-
-    def replan(self, **changes: Any) -> None:
-        plan = dataclasses.replace(self.played.plan, **changes)
-        self.replace("plan", [self.cast.coordinator.sign("plan", plan.to_bytes())])
-
-    def statement(self) -> ClosingStatement:
-        return closing.tally(self.of_kind("closing"), self.played.plan, self.cast.ceremony)
-
-    def close_again(
-        self,
-        contributions: list[bytes],
-        statement: ClosingStatement | None,
-        listed: list[bytes] | None = None,
-    ) -> None:
-        """Log other contributions, post a list, and all trustees' votes for ``statement`` if any.
-
-        :param listed: what the list names, by default all of them.
-        """
-        self.replace("contribution", contributions)
-        hashes = [statement_hash(data) for data in (contributions if listed is None else listed)]
-        self.replace("close", [self._close(hashes)])
-        if statement is not None:
-            votes = [closing.vote(statement, bytes(32), key) for key in self.cast.trustees]
-            self.replace("closing", votes)
-
-    def _close(self, hashes: list[bytes]) -> bytes:
-        before = takewhile(lambda entry: entry[0] != "close", self.entries)
-        head = replay(self.played.plan.round_id, before).head
-        return closing.propose(self.played.plan, hashes, head, self.cast.coordinator)
-
-    def certify_again(self, certificate: BandCertificate) -> None:
-        """All trustees sign another certificate, and the release refers to it."""
-        payload = certificate.to_bytes()
-        self.replace("certificate", [k.sign("certificate", payload) for k in self.cast.trustees])
-        self.release_again(certificate_hash=certificate.hash)
-
-    def release_again(
-        self,
-        openings: dict[str, Opened] | None = None,
-        document: bytes | None = None,
-        certificate_hash: bytes | None = None,
-    ) -> None:
-        """Another release, signed by the coordinator and endorsed by all trustees."""
-        held = self.played.release
-        size = self.cast.ceremony.key.public.modulus_bytes
-        message = pb.Release(
-            plan_hash=held.plan_hash,
-            certificate_hash=certificate_hash or held.certificate_hash,
-            openings=[
-                pb.Opening(
-                    label=label,
-                    plaintext=encode_uint(opened.plaintext),
-                    root=encode_fixed(opened.root, size),
-                )
-                for label, opened in (openings or held.openings).items()
-            ],
-            document=document or held.document_bytes,
-        )
-        signed = self.cast.coordinator.sign("release", encode(message))
-        self.replace("release", [signed])
-        payload = release.endorse_payload(statement_hash(signed))
-        self.replace("endorsement", [k.sign("endorsement", payload) for k in self.cast.trustees])
 
 
 def other_ceremony(b: Bundle) -> None:
@@ -261,6 +156,31 @@ def other_aggregates(b: Bundle) -> None:
     b.certify_again(dataclasses.replace(b.played.certificate, statement_hash=statement.hash))
 
 
+def atom_below_k(b: Bundle) -> None:
+    """The closing declares one enterprise as an atom: its classes were opened alone."""
+    b.declare_again(Declared((_places(b)[:1], _places(b)[1:])))
+
+
+def bands_beside_a_fresh_atom(b: Bundle) -> None:
+    """Earlier data of the period was opened, and bands are published all the same."""
+    b.declare_again(Declared((_places(b)[:5], _places(b)[5:]), frozenset((0,))))
+
+
+def bands_beside_totals_only(b: Bundle) -> None:
+    """The closing allows totals only, and the certificate has bands."""
+    b.declare_again(Declared(totals_only=True))
+
+
+def overlapping_atoms(b: Bundle) -> None:
+    """An enterprise is in two declared atoms, so that each has enough."""
+    b.declare_again(Declared((_places(b)[:6], _places(b)[5:])))
+
+
+def other_atoms(b: Bundle) -> None:
+    """The trustees sign atoms that the coordinator's list does not declare."""
+    b.declare_again(Declared((_places(b)[:6], _places(b)[6:])), NOTHING_DECLARED)
+
+
 def band_below_k(b: Bundle) -> None:
     """All trustees sign a certificate whose first band has fewer than k members."""
     ranking = b.played.certificate.rankings[0]
@@ -301,11 +221,7 @@ def wrong_opening(b: Bundle) -> None:
 
 def extra_opening(b: Bundle) -> None:
     """t corrupt trustees opened one bin more than the certificate allows."""
-    key = b.cast.ceremony.key
-    label = b.played.layout.sum_labels(0, 1)[0]
-    ciphertext = int(b.played.aggregates.ciphertext(label))
-    made = [make_share(key, share, ciphertext) for share in b.cast.shares[:2]]
-    b.release_again({**b.played.release.openings, label: combine(key, ciphertext, made)})
+    b.open_too(b.played.layout.sum_labels(0, 1)[0])
 
 
 def changed_figure(b: Bundle) -> None:
@@ -362,6 +278,11 @@ TAMPERINGS: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "two-closing-votes": (two_closing_votes, "closing-quorum"),
     "repeated-closing-votes": (repeated_closing_votes, "closing-quorum"),
     "other-aggregates": (other_aggregates, "aggregates"),
+    "atom-below-k": (atom_below_k, "declared-atoms"),
+    "bands-beside-a-fresh-atom": (bands_beside_a_fresh_atom, "declared-atoms"),
+    "bands-beside-totals-only": (bands_beside_totals_only, "certificate-quorum"),
+    "overlapping-atoms": (overlapping_atoms, "contributions"),
+    "other-atoms": (other_atoms, "closing-list"),
     "band-below-k": (band_below_k, "certificate-quorum"),
     "certificate-of-another-closing": (certificate_of_another_closing, "certificate-quorum"),
     "release-by-a-trustee": (release_by_a_trustee, "release-signed"),
@@ -374,6 +295,11 @@ TAMPERINGS: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "reordered-log": (reordered_log, "transcript-head"),
     "two-releases": (two_releases, "transcript-order"),
 }
+
+
+def _places(b: Bundle) -> tuple[int, ...]:
+    """The places of the inclusion list."""
+    return tuple(range(b.played.certificate.members))
 
 
 def _close_with(b: Bundle, contributions: list[bytes], listed: list[bytes] | None = None) -> None:

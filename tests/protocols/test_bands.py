@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from itertools import accumulate, combinations, pairwise
 
 import pytest
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 from protocols.bands import (
     PERCENTILES,
     BinRange,
-    best_bands,
+    best_set,
     cut_points,
     decide_bands,
     tentative_bands,
 )
 from protocols.plan_terms import Direction, Policy
-from protocols.policy import check_cell, merge
+from protocols.policy import Histogram, PublicLimits, check_cell, merge
+from tests.strategies import UNLIMITED
 
 POLICY = Policy(3, 10)
 
@@ -147,22 +149,24 @@ def test_decided_bands_are_the_best_of_all_unions(drawn: list[tuple[list[int], i
     members = [len(sizes) for sizes, _ in drawn]
     tentative = [BinRange(2 * i, 2 * i + 2, count) for i, count in enumerate(members)]
     policy = Policy(3, 60)
-    decision = decide_bands(tentative, histograms, policy)
-    best = all_partitions(members, lambda a, b: not check_cell(merge(histograms[a:b]), policy))
+    decision = decide_bands(tentative, histograms, policy, UNLIMITED)
+    best = all_partitions(
+        members, lambda a, b: not check_cell(merge(histograms[a:b]), policy, UNLIMITED)
+    )
     if best:
         assert tuple(band.end for band in decision.bands) == tuple(2 * cut for cut in best[0][2])
         assert not decision.violations
         check_cover(decision.bands, [n for count in members for n in (count, 0)])
     else:
         assert decision.bands == ()
-        assert decision.violations == check_cell(merge(histograms), policy) != ()
+        assert decision.violations == check_cell(merge(histograms), policy, UNLIMITED) != ()
 
 
 def test_a_cohort_that_fails_as_a_whole_says_why() -> None:
     dominated = {"value": (0, 2, 0, 0, 0, 0, 0, 1), "heat": (1, 2, 0, 0, 0, 0, 0, 0)}
     histograms = [{"value": (0, 3) + (0,) * 6, "heat": (3,) + (0,) * 7}, dominated]
     tentative = [BinRange(0, 4, 3), BinRange(4, 8, 3)]
-    decision = decide_bands(tentative, histograms, POLICY)
+    decision = decide_bands(tentative, histograms, POLICY, UNLIMITED)
     assert decision.bands == ()
     assert [(v.measure, v.rule) for v in decision.violations] == [
         ("value", "dominance"),
@@ -174,7 +178,7 @@ def test_failing_bands_merge_with_a_neighbour() -> None:
     even = {"value": (0, 0, 0, 0, 3)}
     uneven = {"value": (0, 2, 0, 0, 1)}
     tentative = [BinRange(i, i + 1, 3) for i in range(4)]
-    decision = decide_bands(tentative, [even, uneven, even, even], POLICY)
+    decision = decide_bands(tentative, [even, uneven, even, even], POLICY, UNLIMITED)
     assert [(b.first, b.end) for b in decision.bands] == [(0, 1), (1, 3), (3, 4)]
 
 
@@ -183,9 +187,94 @@ def test_failing_bands_merge_with_a_neighbour() -> None:
 def test_decisions_are_deterministic(drawn: list[tuple[list[int], int]]) -> None:
     members = [len(sizes) for sizes, _ in drawn]
     tentative = [BinRange(i, i + 1, count) for i, count in enumerate(members)]
-    first = decide_bands(tentative, as_histograms(drawn), POLICY)
-    again = decide_bands(tuple(tentative), list(as_histograms(list(drawn))), Policy(3, 10))
+    first = decide_bands(tentative, as_histograms(drawn), POLICY, UNLIMITED)
+    again = decide_bands(
+        tuple(tentative), list(as_histograms(list(drawn))), Policy(3, 10), UNLIMITED
+    )
     assert first == again
+
+
+class AskedLimits(dict[str, PublicLimits]):
+    """Limits of every measure, which count how often a measure of a run is checked."""
+
+    asked = 0
+
+    def __missing__(self, measure: str) -> PublicLimits:
+        self.asked += 1
+        return PublicLimits()
+
+
+def slowly_decided(
+    tentative: Sequence[BinRange], histograms: Sequence[Mapping[str, Histogram]], policy: Policy
+) -> list[int]:
+    """Where the best bands end: every run checked from its cells, every plan of every end held."""
+    after = [0, *accumulate(cell.members for cell in tentative)]
+    best: list[Ranked | None] = [(0, 0, ())]
+    for end in range(1, len(tentative) + 1):
+        found: list[Ranked] = []
+        for first, before in enumerate(best):
+            if before and not check_cell(merge(histograms[first:end]), policy, UNLIMITED):
+                distance = sum(
+                    min(
+                        abs(100 * place - percentile * after[-1])
+                        for place in (after[first], after[end])
+                        if 0 < place < after[-1]
+                    )
+                    for percentile in PERCENTILES
+                    if end - first < len(tentative)
+                    and 100 * after[first] <= percentile * after[-1] < 100 * after[end]
+                )
+                found.append((before[0] - 1, before[1] + distance, (*before[2], end)))
+        best.append(min(found, default=None))
+    return list(best[-1][2]) if best[-1] else []
+
+
+@st.composite
+def long_rows(draw: st.DrawFn) -> list[dict[str, tuple[int, ...]]]:
+    """Many tentative bands of three measures, here and there with a giant or without values."""
+    row = []
+    for _ in range(draw(st.integers(8, 24))):
+        cell = {}
+        for name in ("a", "b", "c"):
+            size = draw(st.sampled_from((0, 5, 5, 5, 6)))
+            sizes = [size, 5, 5, 5, draw(st.sampled_from((5, 5, 5, 7, 9)))]
+            cell[name] = tuple(sizes.count(c) for c in range(12))
+        row.append(cell)
+    return row
+
+
+@settings(max_examples=60, deadline=None)
+@given(long_rows())
+def test_long_rows_are_decided_as_the_slow_way_decides(
+    row: list[dict[str, tuple[int, ...]]],
+) -> None:
+    tentative = [BinRange(i, i + 1, 5) for i in range(len(row))]
+    policy = Policy(5, 20)
+    decision = decide_bands(tentative, row, policy, UNLIMITED)
+    assert [band.end for band in decision.bands] == slowly_decided(tentative, row, policy)
+    whole = check_cell(merge(row), policy, UNLIMITED)
+    assert decision.violations == (() if decision.bands else whole)
+
+
+def test_as_many_bands_as_bins_are_each_checked_once() -> None:
+    """A plan with 64 bins, finest classes and many measures must not keep a trustee thinking."""
+    names = [f"measure {number}" for number in range(8)]
+    row = [dict.fromkeys(names, (0, *[0] * 60, 5, *[0] * 735))] * 64
+    limits = AskedLimits()
+    decision = decide_bands([BinRange(i, i + 1, 5) for i in range(64)], row, Policy(5, 10), limits)
+    assert len(decision.bands) == 64
+    assert limits.asked == 64 * len(names)
+
+
+def test_a_run_that_fails_is_left_at_its_first_failing_measure() -> None:
+    """The last of many measures fails everywhere: after one run it is asked first."""
+    names = [f"measure {number}" for number in range(8)]
+    row = [{**dict.fromkeys(names, (0, 5)), "rare": (5, 0)}] * 20
+    limits = AskedLimits()
+    decision = decide_bands([BinRange(i, i + 1, 5) for i in range(20)], row, Policy(5, 10), limits)
+    assert [v.measure for v in decision.violations] == ["rare"]
+    once_each = 20 + len(names)
+    assert limits.asked == once_each + len(row[0])  # and once more for the reasons
 
 
 def test_cut_points_are_the_nearest_published_cuts() -> None:
@@ -199,7 +288,8 @@ def test_cut_points_are_the_nearest_published_cuts() -> None:
 @given(st.lists(st.integers(5, 40), min_size=1, max_size=12), st.sampled_from(Direction))
 def test_best_bands_are_the_set_nearest_a_tenth(members: list[int], direction: Direction) -> None:
     bands = [BinRange(i, i + 1, count) for i, count in enumerate(members)]
-    chosen = best_bands(bands, direction)
+    found = best_set(bands, direction)
+    chosen = found.bands
     number = len(chosen)
     expected = range(number) if direction is Direction.LOWER else range(-number, 0)
     assert chosen == tuple(i % len(bands) for i in expected)
@@ -207,8 +297,35 @@ def test_best_bands_are_the_set_nearest_a_tenth(members: list[int], direction: D
     distances = [abs(10 * sum(ordered[: n + 1]) - sum(members)) for n in range(len(members))]
     assert distances[number - 1] == min(distances)
     assert all(distance > min(distances) for distance in distances[: number - 1])
+    assert found.members == sum(ordered[:number])
+    share = Fraction(found.members, sum(members))
+    assert found.near == (Fraction(5, 100) <= share <= Fraction(15, 100))
+    assert bool(found.withheld) == (share > Fraction(1, 3))
 
 
 @pytest.mark.parametrize("direction", Direction)
 def test_one_band_is_its_own_best(direction: Direction) -> None:
-    assert best_bands((BinRange(0, 8, 9),), direction) == (0,)
+    found = best_set((BinRange(0, 8, 9),), direction)
+    assert found.bands == (0,)
+    assert found.withheld.startswith("the nearest set of best bands holds 9 of 9 enterprises")
+
+
+@pytest.mark.parametrize(
+    ("members", "near", "published"),
+    [
+        ((85, 15), True, True),
+        ((84, 16), False, True),
+        ((5, 95), False, False),
+        ((95, 5), True, True),
+        ((96, 4), False, True),
+        ((5, 5, 5), False, True),
+        ((9, 5), False, False),
+        ((200, 101), False, False),
+    ],
+)
+def test_how_far_from_a_tenth_a_best_set_may_be(
+    members: tuple[int, ...], near: bool, published: bool
+) -> None:
+    bands = [BinRange(i, i + 1, count) for i, count in enumerate(members)]
+    found = best_set(bands, Direction.HIGHER)
+    assert (found.near, not found.withheld) == (near, published)

@@ -163,6 +163,20 @@ def test_a_cohort_level_measure_is_withheld_alone() -> None:
     check_form(certificate, PLAN)
 
 
+def test_a_published_measure_takes_along_what_it_protects() -> None:
+    """Heat is withheld for itself, electricity because it would show heat."""
+    heat = dataclasses.replace(PLAIN_MEASURES[4], protects=("electricity",))
+    measures = (*PLAIN_MEASURES[:4], heat, PLAIN_MEASURES[5])
+    members = three_bands()
+    members[0] = member(1, heat=10**7)
+    played = play(plain_plan(measures=measures), members)
+    withheld = played.certificate.withheld_measures
+    assert played.certificate.cohort_measures == ()
+    assert set(withheld) == {"heat", "electricity"}
+    assert "dominates heat" in withheld["electricity"]
+    assert not {"VC/heat#0", "VC/electricity#0"} & played.sums.keys()
+
+
 @pytest.mark.parametrize(
     ("others", "reason"),
     [

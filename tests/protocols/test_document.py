@@ -80,7 +80,12 @@ def test_header_says_what_the_plan_says() -> None:
     assert DOCUMENT["plan_hash"] == PLAN.hash.hex()
     assert DOCUMENT["n"] == 40
     assert DOCUMENT["definitions"] == {"scope": "scope 1 and 2", "value": "output value"}
-    assert DOCUMENT["policy"] == {"minimum_cohort": 5, "dominance_percent": 10}
+    assert DOCUMENT["policy"] == {
+        "profile": "statistical",
+        "minimum_cohort": 5,
+        "dominance_percent": 10,
+        "classes_per_octave": 1,
+    }
     assert DOCUMENT["ranking"] == "cef"
 
 
@@ -166,6 +171,8 @@ def check_best_decile(document: dict[str, Any], best_last: bool) -> None:
     assert shown["n"] == counted[number - 1]
     assert shown["share"] == f"{shown['n']}/{counted[-1]}"
     assert shown["target_share"] == "1/10"
+    assert shown["withheld"] is None
+    assert shown["near"] == (abs(shown["n"] / counted[-1] - 0.1) <= 0.05)
     sums = [sums_of(bands[index]) for index in shown["bands"]]
     exact = 1000 * Fraction(sum(s["output"] for s in sums), sum(s["emissions"] for s in sums))
     assert shown["value"] == rounded(exact)
@@ -189,6 +196,17 @@ def test_direction_lower_turns_best_and_curve_round() -> None:
     assert document["curve"][0]["members"] == last["n"]
     assert document["curve"][0]["cumulative"]["output"] == last["measures"]["output"]["value"]
     assert document["curve"][-1] == DOCUMENT["curve"][-1]
+
+
+def test_no_best_decile_mean_where_it_would_be_the_cohorts() -> None:
+    """One band, as of a small cohort or of totals only: no substitution, and the reason."""
+    few = MEMBERS[:6]
+    document = play(plain_plan(), few).document
+    assert len(document["bands"]) == 1
+    shown = document["best_decile"]
+    assert (shown["value"], shown["share"], shown["near"]) == (None, "6/6", False)
+    assert "6 of 6 enterprises, more than a third" in shown["withheld"]
+    assert document["indicators"]["cef"]["value"] is not None
 
 
 def test_documents_are_canonical_json() -> None:

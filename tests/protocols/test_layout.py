@@ -18,7 +18,7 @@ from protocols.errors import (
     PlanError,
 )
 from protocols.layout import Layout
-from protocols.plan import Level, Plan, Ranking
+from protocols.plan import Level, Measure, Plan, Policy, Ranking, Unrelated
 from tests.plain_round import play, sparse_plaintexts
 from tests.strategies import (
     PLAIN_INDICATORS,
@@ -75,14 +75,32 @@ def test_a_measure_without_room_is_refused_with_the_plan() -> None:
     assert Layout(plan, 512).labels
 
 
+def test_more_chunks_than_a_label_can_name_are_refused() -> None:
+    measures = tuple(
+        Measure(f"m{index}", "pieces", (1 << 200) - 1, level=Level.COHORT) for index in range(128)
+    )
+    plan = plain_plan(
+        measures=measures,
+        indicators=(),
+        relations=(),
+        unrelated=(Unrelated(tuple(m.name for m in measures), "a test"),),
+        policy=Policy(5, 9, classes_per_octave=8),
+        participants=2**20 - 1,
+    )
+    with pytest.raises(PlanError, match="fewer classes an octave"):
+        Layout(plan, 2048)
+    coarse = dataclasses.replace(plan, policy=Policy())
+    assert "KC#252" in Layout(coarse, 2048).labels
+
+
 def test_a_member_by_hand() -> None:
     plaintexts = dict(zip(LAYOUT.labels, LAYOUT.encode(MEMBER), strict=True))
     bit = PLAN.participants.bit_length()
     assert plaintexts["N/cef#0"] == 1 << 3 * bit
     assert plaintexts["N/intensity#0"] == 1 << 2 * bit
     output, emissions = (PLAN.measure(name) for name in ("output", "emissions"))
-    slots = [(5000).bit_length(), output.classes + (100).bit_length()]
-    slots.append(output.classes + emissions.classes)  # fuel is zero: class 0
+    slots = [(5000).bit_length(), LAYOUT.classes(output) + (100).bit_length()]
+    slots.append(LAYOUT.classes(output) + LAYOUT.classes(emissions))  # fuel is zero: class 0
     assert plaintexts["K/3#0"] == sum(1 << slot * bit for slot in slots)
     width = (PLAN.participants * output.bound).bit_length()
     assert plaintexts["V/3#0"] == 5000 | 100 << width

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
 from protocols import bundle
+from protocols.atoms import Declared
 from protocols.audit import verify_bundle
 from protocols.ceremony import Ceremony
+from protocols.conditions import CONDITIONS
 from protocols.errors import MalformedMessage, StorageError
 from protocols.plan import Level, Plan, Ranking
 from protocols.roster import Roster
 from protocols.verification import Outcome, Report, verify_round
 from protocols.walkthrough import Cast, Played, example_measures, run_round, verify
+from tests import tampering_parts
+from tests.bundles import Bundle
 from tests.keys import cast, trustees
 from tests.scenes import small_plan
-from tests.tampering import TAMPERINGS, Bundle
+from tests.tampering import TAMPERINGS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @lru_cache(maxsize=1)
@@ -60,6 +67,41 @@ def test_tampered_bundle_fails_by_its_own_condition(name: str) -> None:
     assert reason
 
 
+@pytest.mark.parametrize("name", tampering_parts.TAMPERINGS)
+def test_tampered_table_or_withheld_measure_fails_by_its_own_condition(name: str) -> None:
+    tamper, condition = tampering_parts.TAMPERINGS[name]
+    tampered = Bundle.of(*tampering_parts.scene())
+    tamper(tampered)
+    report = report_on(tampered)
+    assert report.failed[0] == condition, report.conditions
+
+
+def test_honest_bundle_with_a_table_and_a_withheld_measure_is_accepted() -> None:
+    """The scene is what its tamperings take it for."""
+    players, played = tampering_parts.scene()
+    cells = played.certificate.table
+    assert verify(players, played).accepted
+    assert [p for p, cell in enumerate(cells) if cell.withheld] == [
+        tampering_parts.ALONE,
+        tampering_parts.BESIDE,
+    ]
+    assert set(played.certificate.withheld_measures) == {tampering_parts.WITHHELD}
+
+
+HALVES = (tuple(range(8)), tuple(range(8, 16)))
+
+
+@pytest.mark.parametrize("fresh", [frozenset[int](), frozenset((1,))])
+def test_declared_atoms_beside_totals_are_accepted(fresh: frozenset[int]) -> None:
+    """What a trustee may sign, a verifier accepts; the plan publishes totals anyway."""
+    measures = example_measures()
+    players = cast(trustees(), len(measures))
+    honest = Bundle.of(players, run_round(players, measures, unranked_plan, say=lambda _: None))
+    honest.declare_again(Declared(HALVES, fresh))
+    report = report_on(honest)
+    assert report.accepted, report.conditions
+
+
 def test_there_are_enough_tamperings_and_they_cover_the_conditions() -> None:
     players, played = scene()
     assert len(TAMPERINGS) >= 12
@@ -70,6 +112,14 @@ def test_there_are_enough_tamperings_and_they_cover_the_conditions() -> None:
         "plan-signed",  # below
         "minimum-cohort",  # below
     }
+
+
+def test_the_pages_name_the_conditions_that_there_are() -> None:
+    spec, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("SPEC.md", "README.md"))
+    section = spec.partition("\n## 9. Verification\n")[2].partition("\n## 10.")[0]
+    listed = section.partition("in this order:")[2].partition(". `protocols/conditions.py`")[0]
+    assert re.findall(r"`([a-z-]+)`", listed) == [check.name for check in CONDITIONS]
+    assert re.findall(r"check (\d+) named conditions", readme) == [str(len(CONDITIONS))]
 
 
 def test_wrong_round_name_fails_the_plan() -> None:
