@@ -14,18 +14,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
+from coordinator.answers import Place
 from coordinator.clerk import Clerk, Clock
-from coordinator.desk import Desk, Place
+from coordinator.desk import Desk
+from coordinator.earlier import Identify, by_key, check_roster
 from coordinator.errors import CoordinatorError, StoreError
+from coordinator.intake import Intake, Job, Parcel
 from coordinator.metrics import Metrics
 from coordinator.peers import Peers
 from coordinator.proofs import Examiner
 from coordinator.rounds import SEALED_PHASES, TRUSTEE_KINDS
 from coordinator.states import State
 from coordinator.store import NewEntry, RoundRow, Store
-from coordinator.writer import Writer
+from coordinator.writer import Wish, Writer
 from protocols import contribution, notices, threshold
 from protocols.ceremony import Ceremony
 from protocols.contribution import Arrived
@@ -69,6 +73,7 @@ class Board:
     :param clock: seconds since 1970; a parameter for tests.
     :param read_ceremony: see :data:`protocols.terms.CeremonyReader`; with workers it is pickled.
     :param revoked: whether a member's key was revoked; asked for every contribution.
+    :param identify: who is behind members' keys, to know them again in earlier rounds.
     :param workers: processes that examine contributions; 0 to do it in :meth:`advance`.
     :param close_when_complete: end a collection once every member has contributed.
     """
@@ -81,6 +86,7 @@ class Board:
         clock: Clock = wall_clock,
         read_ceremony: CeremonyReader = Ceremony.from_signed,
         revoked: Revoked = nobody,
+        identify: Identify = by_key,
         workers: int = 0,
         close_when_complete: bool = True,
     ) -> None:
@@ -93,12 +99,14 @@ class Board:
         # Many rounds share a ceremony, and checking its modulus takes a tenth of a second.
         self._read_ceremony = lru_cache(maxsize=CEREMONIES)(read_ceremony)
         self._revoked = revoked
+        self._identify = identify
         self._peers = Peers()
         self._desks: dict[str, Desk] = {}
         self._lock = threading.Lock()
         for row in store.rounds():
             self._load(row.round_id)
         self._writer = Writer(store, self.metrics)
+        self._intake = Intake(self._go_on)
         self._examiner = Examiner(
             store, read_ceremony, workers, metrics=self.metrics, on_ready=self.changed.set
         )
@@ -111,16 +119,18 @@ class Board:
             metrics=self.metrics,
             changed=self.changed,
             when_complete=close_when_complete,
+            identify=identify,
         )
 
     def alive(self) -> bool:
         """Whether statements can still be logged, for ``/readyz``."""
-        return self._writer.alive()
+        return self._writer.alive() and self._intake.alive()
 
     def close(self) -> None:
-        """Finish what was handed in and end workers and writer; the store is the caller's."""
+        """Finish what was handed in and end workers and threads; the store is the caller's."""
         self._examiner.close()
         self._writer.close()
+        self._intake.close()
 
     # What the operator does
 
@@ -129,6 +139,7 @@ class Board:
 
         :param rehearsal: the signed report of a dry run, if there was one.
         :raises PlanError: parts that do not fit, a deadline in the past, or a name that is taken.
+        :raises PolicyRefusal: earlier rounds forbid to close one with this roster.
         """
         terms = read_terms(record, self.key.public, read_ceremony=self._read_ceremony)
         plan = terms.plan
@@ -144,6 +155,7 @@ class Board:
                 raise PlanExpired(f"the deadline of round {plan.round_id} has passed already")
             if len(self._desks) >= MAX_ROUNDS:
                 raise PolicyRefusal(f"this coordinator keeps at most {MAX_ROUNDS} rounds")
+            check_roster(terms, list(self._desks.values()), self._identify)
             first = self._first_entries(plan, record.plan, rehearsal)
             self._store.create_round(plan.round_id, State.PROPOSED, record, first)
             if self._load(plan.round_id) is None:
@@ -214,29 +226,16 @@ class Board:
 
     def submit(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """Take a contribution; the signed receipt. :raises ProtocolError: naming the defect."""
-        try:
-            desk = self._desk(round_id)
-            terms = desk.round.terms
-            arrived, _ = contribution.peek(
-                data, terms.plan, terms.layout, terms.roster, terms.ceremony.key.public
-            )
-            if arrived.member != caller:
-                raise InvalidSignature(
-                    f"the contribution is signed by {arrived.member.fingerprint} and sent by "
-                    f"{caller.fingerprint}: nobody speaks for another"
-                )
-            place = desk.places.get(arrived.hash)
+        with self._counting():
+            desk, arrived, place = self._arrive(round_id, data, caller)
             if place is None:
-                place = self._log(desk, data, arrived)
-            else:
-                self.metrics.arrivals.labels("repeated").inc()
-        except ProtocolError:
-            self.metrics.arrivals.labels("refused").inc()
-            raise
-        except CoordinatorError:
-            self.metrics.arrivals.labels("failed").inc()
-            raise
-        return self._receipt(desk, arrived.hash, place)
+                place = self._writer.append(desk, data, arrived)
+                self._accepted(desk)
+            return self._receipt(desk, arrived.hash, place)
+
+    async def submit_soon(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
+        """:meth:`submit` for calls that come over an event loop."""
+        return await self._intake.take(Parcel(round_id, data, caller))
 
     def post(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """Take a trustee's statement; the signed receipt. :raises ProtocolError: as it says."""
@@ -293,18 +292,66 @@ class Board:
         """
         return self._clerk.advance(list(self._desks.values()))
 
-    def _log(self, desk: Desk, data: bytes, arrived: Arrived) -> Place:
-        """Have a contribution written that was not there before."""
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Around a contribution's arrival, to count what goes wrong with it."""
+        try:
+            yield
+        except ProtocolError:
+            self.metrics.arrivals.labels("refused").inc()
+            raise
+        except CoordinatorError:
+            self.metrics.arrivals.labels("failed").inc()
+            raise
+
+    def _arrive(
+        self, round_id: str, data: bytes, caller: VerifyKey
+    ) -> tuple[Desk, Arrived, Place | None]:
+        """Check a contribution's envelope; with its place if it is in the log already."""
+        desk = self._desk(round_id)
+        terms = desk.round.terms
+        arrived, _ = contribution.peek(
+            data, terms.plan, terms.layout, terms.roster, terms.ceremony.key.public
+        )
+        if arrived.member != caller:
+            raise InvalidSignature(
+                f"the contribution is signed by {arrived.member.fingerprint} and sent by "
+                f"{caller.fingerprint}: nobody speaks for another"
+            )
+        place = desk.places.get(arrived.hash)
+        if place is not None:
+            self.metrics.arrivals.labels("repeated").inc()
+            return desk, arrived, place
         if self._revoked(arrived.member):
             raise InvalidSignature(f"the key of {arrived.member.fingerprint} was revoked")
         # The deadline has to hold on arrival; only a round that has closed meanwhile is late. The
         # writer decides again in its turn, so that nobody has to wait for one here.
-        desk.round.check_time(arrived.member, self._clock())
-        place = self._writer.append(desk, data, arrived)
+        now = self._clock()
+        desk.note_late(arrived, now)
+        desk.round.check_time(arrived.member, now)
+        return desk, arrived, None
+
+    def _go_on(self, job: Job) -> bytes | None:
+        """What the intake does with a contribution; see :data:`coordinator.intake.Step`."""
+        with self._counting():
+            if job.error is not None:
+                raise job.error
+            if job.arrival is not None and job.place is not None:
+                desk, arrived = job.arrival
+                self._accepted(desk)
+                return self._receipt(desk, arrived.hash, job.place)
+            parcel = job.parcel
+            desk, arrived, place = self._arrive(parcel.round_id, parcel.data, parcel.caller)
+            if place is not None:
+                return self._receipt(desk, arrived.hash, place)
+            job.arrival = desk, arrived
+            self._writer.hand_in(Wish(desk, parcel.data, arrived, job))
+            return None
+
+    def _accepted(self, desk: Desk) -> None:
         self.metrics.arrivals.labels("accepted").inc()
         if desk.round.complete:
             self.changed.set()
-        return place
 
     def _take(self, desk: Desk, statement: Statement) -> bytes:
         """Log a statement other than a contribution; its receipt."""

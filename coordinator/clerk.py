@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from coordinator.desk import Desk
+from coordinator.earlier import Identify, decide_closing
 from coordinator.errors import CoordinatorError
 from coordinator.metrics import Metrics
 from coordinator.proofs import Examiner
@@ -20,7 +21,9 @@ from coordinator.rounds import Duty, build_release
 from coordinator.states import COLLECTING, State
 from coordinator.store import Store
 from coordinator.writer import Overtaken, Writer
-from protocols import closing, opening
+from protocols import closing, notices, opening
+from protocols.atoms import NOTHING_DECLARED, declare
+from protocols.differencing import Decision
 from protocols.errors import ProtocolError
 from protocols.signing import SigningKey, open_signed
 
@@ -43,6 +46,7 @@ class Clerk:
         metrics: Metrics,
         changed: threading.Event,
         when_complete: bool,
+        identify: Identify,
     ) -> None:
         self._store = store
         self._key = key
@@ -52,13 +56,14 @@ class Clerk:
         self._metrics = metrics
         self._changed = changed
         self._when_complete = when_complete
+        self._identify = identify
 
     def advance(self, desks: Sequence[Desk]) -> bool:
         """Do what is due in any round; True if anything was.
 
         A round that cannot go on is reported once and tried again, ever more rarely.
         """
-        done = [self._advance(desk) for desk in desks]
+        done = [self._advance(desk, desks) for desk in desks]
         waiting = (desk.unexamined for desk in desks if desk.round.state in COLLECTING)
         self._metrics.unexamined.set(sum(waiting))
         if any(done):
@@ -67,7 +72,7 @@ class Clerk:
                 self._metrics.rounds.labels(state).set(states[state])
         return any(done)
 
-    def _advance(self, desk: Desk) -> bool:
+    def _advance(self, desk: Desk, desks: Sequence[Desk]) -> bool:
         if desk.rests(now := self._clock()):
             return False
         try:
@@ -75,18 +80,22 @@ class Clerk:
                 if desk.stale:
                     desk.catch_up()
             done = False
+            if late := dict(desk.late):
+                self._store.put_corrections(list(late.values()))
+                for member in late:
+                    desk.late.pop(member)
             if desk.round.state in COLLECTING:
                 done = self._examiner.work(desk)
             else:
                 self._examiner.forget(desk)
-            return self._do_duty(desk, now) or done
+            return self._do_duty(desk, desks, now) or done
         except Exception as error:  # whatever happens to one round, the others go on
             if desk.rest(now, reason := f"{type(error).__name__}: {error}"):
                 strange = not isinstance(error, ProtocolError | CoordinatorError)
                 LOG.error("round %s: %s", desk.round_id, reason, exc_info=strange)
         return False
 
-    def _do_duty(self, desk: Desk, now: int) -> bool:
+    def _do_duty(self, desk: Desk, desks: Sequence[Desk], now: int) -> bool:
         with desk.turn:
             duty = desk.round.duty(now, when_complete=self._when_complete)
             if duty is Duty.END:
@@ -95,7 +104,7 @@ class Clerk:
                 desk.round.end()
                 LOG.info("round %s: its collection has ended", desk.round_id)
                 self._changed.set()
-        if duty is Duty.CLOSE and not self._close(desk):
+        if duty is Duty.CLOSE and not self._close(desk, desks):
             return False
         if duty is Duty.RELEASE:
             self._release(desk)
@@ -107,14 +116,26 @@ class Clerk:
             desk.noted = state
         return duty not in (None, Duty.CLEAN)
 
-    def _close(self, desk: Desk) -> bool:
-        """Log the list of what is counted, once every contribution has its verdict."""
+    def _close(self, desk: Desk, desks: Sequence[Desk]) -> bool:
+        """Log the list of what is counted, once every contribution has its verdict.
+
+        With it go the atoms that earlier rounds cut it into. A round that they forbid to open is
+        cancelled instead, since no statement can change what it counts any more.
+        """
         with desk.turn:
             if desk.staged or desk.unexamined:
                 return False
             head = desk.head
-        included = desk.selection()
-        proposal = closing.propose(desk.round.terms.plan, included, head, self._key)
+        plan = desk.round.terms.plan
+        included = sorted(desk.selection())
+        declared = NOTHING_DECLARED
+        if closing.check_cohort_size(plan, len(included)) is None:
+            decision = decide_closing(desk, included, desks, self._identify)
+            if not decision.allowed:
+                self._cancel(desk, decision)
+                return True
+            declared = declare(decision)
+        proposal = closing.propose(plan, included, head, self._key, declared)
         try:
             self._writer.append(desk, proposal, open_signed(proposal, "close"), head=head)
         except Overtaken:
@@ -127,6 +148,16 @@ class Clerk:
         )
         self._changed.set()
         return True
+
+    def _cancel(self, desk: Desk, decision: Decision) -> None:
+        """End a round that must not be opened, and tell its members why."""
+        why = "; ".join(refusal.text for refusal in decision.refused)
+        reason = notices.fit_reason(f"earlier releases forbid it: {why}")
+        plan, now = desk.round.terms.plan, self._clock()
+        statement = notices.make_cancellation(plan, now, reason, self._key)
+        self._writer.append(desk, statement, open_signed(statement, notices.CANCELLATION))
+        LOG.warning("round %s: cancelled: %s", desk.round_id, reason)
+        self._changed.set()
 
     def _release(self, desk: Desk) -> None:
         opened = {}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coordinator import checking, database
+from coordinator import checking, cli_departures, database
 from coordinator.cli_common import AsJson, Config, Folder, open_office, tell
 from coordinator.cli_members import member_app
 from coordinator.cli_rounds import round_app
@@ -19,6 +19,7 @@ from protocols.service.authority import AUTHORITY, CERTIFICATE, renew_server, se
 
 app = typer.Typer(no_args_is_help=True, help="The platform that collects a round.")
 tls_app = typer.Typer(no_args_is_help=True, help="The server's certificate.")
+cli_departures.attach(member_app)
 app.add_typer(trustee_app, name="trustee")
 app.add_typer(member_app, name="member")
 app.add_typer(round_app, name="round")

@@ -189,9 +189,9 @@ def member_reject(
 
     Example: cefed coordinator member reject platform 91350100M0001 --reason "ask for a new file"
     """
-    _check_line("--reason", reason, MAX_REASON)
+    check_reason(reason)
     with open_office(directory, config).registry() as registry:
-        row = _only(registry, who, MemberState.WAITING)
+        row = only(registry, who, MemberState.WAITING)
         registry.reject(row, reason)
     facts = {"enterprise_id": row.enterprise_id, "fingerprint": row.key.fingerprint}
     tell(facts, f"{row.key.fingerprint} of {row.enterprise_id} is rejected", as_json)
@@ -231,9 +231,9 @@ def member_revoke(
 
     Example: cefed coordinator member revoke platform 91350100M0001 --reason "key compromised"
     """
-    _check_line("--reason", reason, MAX_REASON)
+    check_reason(reason)
     with open_office(directory, config).registry() as registry:
-        row = _only(registry, who, MemberState.ENROLLED)
+        row = only(registry, who, MemberState.ENROLLED)
         registry.revoke(row, reason)
     facts = {"enterprise_id": row.enterprise_id, "fingerprint": row.key.fingerprint}
     tell(
@@ -332,15 +332,15 @@ def _to_approve(registry: Registry, who: str, fingerprint: str) -> MemberRow:
     if found:
         return found[0]
     if any(row.state is MemberState.WAITING for row in registry.find(who)):
-        return _only(registry, who, MemberState.WAITING)
-    return _only(registry, who, MemberState.REJECTED, MemberState.WAITING)
+        return only(registry, who, MemberState.WAITING)
+    return only(registry, who, MemberState.REJECTED, MemberState.WAITING)
 
 
 def _nobody(state: MemberState | None) -> str:
     return "no members yet" if state is None else f"no member is {state}"
 
 
-def _only(registry: Registry, who: str, *states: MemberState) -> MemberRow:
+def only(registry: Registry, who: str, *states: MemberState) -> MemberRow:
     """The one row of ``who`` in one of the states. :raises SettingsError: none, or several."""
     found = [row for row in registry.find(who) if row.state in states]
     if len(found) == 1:
@@ -350,6 +350,11 @@ def _only(registry: Registry, who: str, *states: MemberState) -> MemberRow:
         raise SettingsError(f"no key of {who!r} is {wanted}; see: cefed coordinator member list")
     keys = ", ".join(row.key.fingerprint for row in found)
     raise SettingsError(f"{len(found)} keys of {who!r} are {wanted}; name one of {keys}")
+
+
+def check_reason(reason: str) -> None:
+    """Refuse a reason that members could not be shown. :raises SettingsError: it is such a one."""
+    _check_line("--reason", reason, MAX_REASON)
 
 
 def _facts(row: MemberRow) -> dict[str, object]:

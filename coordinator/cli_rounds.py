@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from coordinator import export, operator, rehearsal, roundfiles, synthetic
+from coordinator import earlier, export, operator, rehearsal, roundfiles, synthetic
 from coordinator.cli_common import AsJson, Config, Folder, open_office, parse_deadline, tell
 from coordinator.errors import SettingsError
 from coordinator.folder import Office
+from coordinator.history import awaited, closed_rounds
 from coordinator.registry import Registry
 from coordinator.registry_rows import MemberState
 from coordinator.rehearsal import Report
@@ -153,17 +154,20 @@ def round_create(
         report = _rehearse(plan, bits, sample, mapping, seed, trials, 100)
         logged = make_rehearsal(plan, report.to_bytes(), office.key())
     plan = operator.create_round(office, record, logged)
+    doubts = _doubts(office, plan, Roster.from_bytes(record.roster))
     facts = {
         "round": plan.round_id,
         "plan_hash": plan.hash.hex(),
         "members": plan.participants,
         "deadline": plan.deadline,
         "rehearsal": None if report is None else report.document,
+        "warnings": doubts,
     }
     lines = [
         f"round {plan.round_id} is proposed to the trustees for {plan.participants} members, "
         f"deadline {day(plan.deadline)}",
         *([] if report is None else ["rehearsal: " + report.lines()[0], *report.lines()[1:]]),
+        *(f"WARNING: if all of them contribute, it is cancelled: {doubt}" for doubt in doubts),
     ]
     tell(facts, "\n".join(lines), as_json)
 
@@ -243,6 +247,7 @@ def round_status_command(
 ) -> None:
     """List the rounds, or show one: votes, proofs checked, trustees that left it and why.
 
+    Of a round that collects also those whose contributions it cannot be closed without, by id.
     Works while the coordinator serves.
 
     Example: cefed coordinator round status platform region-a-2020 --json
@@ -251,9 +256,13 @@ def round_status_command(
     with office.store() as store:
         if name is not None:
             status: Status = round_status(store, name, office.key().public)
-            tell(status.facts, "\n".join(status.lines()), as_json)
+            rows = Registry(store.engine, office.key()).members()
+            needed = awaited(store, name, {row.key.raw: row.enterprise_id for row in rows})
+            shown = status.facts | {"awaited": {a.round_id: list(a.members) for a in needed}}
+            lines = [*status.lines(), *(a.line for a in needed)]
+            tell(shown, "\n".join(lines), as_json)
             return
-        rows = list_rounds(store)
+        rounds = list_rounds(store)
     facts = [
         {
             "round": row.round_id,
@@ -261,11 +270,11 @@ def round_status_command(
             "contributions": row.contributions,
             "entries": row.entries,
         }
-        for row in rows
+        for row in rounds
     ]
     lines = [
         f"{row.round_id}: {row.state}, {row.contributions} contributions, {row.entries} entries"
-        for row in rows
+        for row in rounds
     ]
     tell({"rounds": facts}, "\n".join(lines) or "no rounds yet", as_json)
 
@@ -312,6 +321,13 @@ def _roster(office: Office, cohort: str, members: Path | None, cohort_members: b
         return roundfiles.cohort_roster(registry.members(MemberState.ENROLLED), cohort)
 
 
+def _doubts(office: Office, plan: Plan, roster: Roster) -> list[str]:
+    """Why a round could not be closed if its whole roster contributes."""
+    with office.store() as store:
+        identify = earlier.registered(Registry(store.engine, office.key()))
+        return earlier.warnings(plan, roster, closed_rounds(store, plan.round_id), identify)
+
+
 def _rehearse(
     plan: Plan,
     modulus_bits: int,
@@ -326,8 +342,14 @@ def _rehearse(
     if sample is None or mapping is None:
         source, described = synthetic.made_up(plan), "made up inside the plan's bounds"
     else:
-        rows = synthetic.read_sample(sample, mapping)
-        source, described = synthetic.redrawn(plan, rows), f"redrawn from {len(rows)} records"
+        rows, dropped = synthetic.sample_of(sample, mapping, table=plan.table)
+        unfit = [why for member in rows if (why := synthetic.why_unfit(plan, member))]
+        for line in synthetic.lost(dropped, unfit):
+            typer.echo(line, err=True)  # beside the report: it is logged, and a row is not public
+        source, described = (
+            synthetic.redrawn(plan, rows),
+            f"redrawn from {len(rows) - len(unfit)} records",
+        )
     fitting = min(trials, max(1, rehearsal.MAX_DRAWN // plan.participants))
     return rehearsal.rehearse(
         plan,

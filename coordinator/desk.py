@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from coordinator.answers import Place
 from coordinator.rounds import Round
 from coordinator.states import FINAL, State
-from coordinator.store import EntryHead, Store, Verdict
+from coordinator.store import Correction, EntryHead, Store, Verdict
 from protocols import closing, contribution, notices
 from protocols.aggregate import Aggregates, aggregate
-from protocols.contribution import Contribution
+from protocols.contribution import Arrived, Contribution
 from protocols.errors import PolicyRefusal, TranscriptBroken
 from protocols.signing import VerifyKey, open_signed
 from protocols.terms import Terms
@@ -29,15 +30,6 @@ LOG = logging.getLogger("cefed.coordinator")
 
 LONGEST_REST = 60
 """Seconds between two tries of a duty that goes on failing."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a statement is in the log, and the log's head right after it."""
-
-    index: int
-    kind: str
-    hash: bytes
 
 
 @dataclass(frozen=True)
@@ -74,6 +66,8 @@ class Desk:
         """The hash of the last entry, or the genesis of the log."""
         self.noted: State | None = None
         """The state that the store's list shows."""
+        self.late: dict[bytes, Correction] = {}
+        """Corrections that came after the closing and are not stored yet, by the member's key."""
         self._waiting: dict[int, None] = {}
         self._examined_now: set[int] = set()
         self._reason = ""
@@ -162,6 +156,16 @@ class Desk:
             self.valid[verdict.index] = verdict.valid
             self._waiting.pop(verdict.index, None)
             self._examined_now.discard(verdict.index)
+
+    def note_late(self, arrived: Arrived, now: int) -> None:
+        """Note a correction that comes after the closing, and is about to be refused.
+
+        Only that it came: the member makes a new contribution for the round that takes it up.
+        """
+        member = arrived.member.raw
+        known = self.round.versions.get(member, 0)
+        if self.round.proposal is not None and 0 < known < arrived.version:
+            self.late[member] = Correction(self.round_id, member, arrived.version, now)
 
     def next_version(self, kind: str) -> int:
         """Which statement of ``kind`` by its signer the next one is, contributions apart.

@@ -27,6 +27,7 @@ from sqlalchemy import make_url
 
 from coordinator import database
 from coordinator.board import Board
+from coordinator.earlier import registered
 from coordinator.errors import SettingsError, StoreError
 from coordinator.registry import Registry
 from coordinator.settings import ROLE, CoordinatorSettings
@@ -148,7 +149,13 @@ class Office:
         with self.store() as store:
             store.claim()
             registry = Registry(store.engine, self.key())
-            board = Board(store, self.key(), revoked=registry.revoked, workers=0)
+            board = Board(
+                store,
+                self.key(),
+                revoked=registry.revoked,
+                identify=registered(registry),
+                workers=0,
+            )
             try:
                 yield board, registry
             finally:

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from coordinator import server
 from coordinator.board import Board
 from coordinator.database import translated
+from coordinator.earlier import registered
 from coordinator.errors import CoordinatorError, SettingsError
 from coordinator.folder import Office
 from coordinator.registry import Registry
@@ -62,6 +63,7 @@ def serve_office(
             store,
             key,
             revoked=registry.revoked,
+            identify=registered(registry),
             workers=settings.workers,
             close_when_complete=settings.close_when_complete,
         )

@@ -86,8 +86,17 @@ class Registry:
         """Who ``key`` was when the database was last read: never waits, and decides nothing."""
         return self._standing_in(self._held, key)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether :meth:`standing` answers without asking the database."""
+        return self._held is not None and _is_fresh(self._held)
+
+    def refresh(self) -> None:
+        """Read again who is known, unless that is fresh; for threads that may wait."""
+        self._known()
+
     def revoked(self, key: VerifyKey) -> bool:
-        """Whether ``key`` was a member and may submit no more: revoked, or replaced."""
+        """Whether ``key`` was a member and may submit no more: revoked, replaced, withdrawn."""
         return key.raw in self._known().revoked
 
     def certificates(self, keys: Sequence[VerifyKey]) -> list[bytes]:
@@ -173,6 +182,12 @@ class Registry:
         with self._changing(), self._engine.begin() as connection:
             if not admission.end(connection, row, MemberState.REVOKED, reason, self._clock()):
                 raise SettingsError(f"{row.key.fingerprint} is {row.state}: nothing to revoke")
+
+    def depart(self, row: MemberRow, reason: str) -> None:
+        """Let an enterprise withdraw. What is logged stays. :raises SettingsError: not enrolled."""
+        with self._changing(), self._engine.begin() as connection:
+            if not admission.end(connection, row, MemberState.WITHDRAWN, reason, self._clock()):
+                raise SettingsError(f"{row.key.fingerprint} is {row.state}: nothing to withdraw")
 
     def admit_many(self, admitted: Iterable[tuple[VerifyKey, str, str]]) -> None:
         """Enrol keys without invitation or request: (key, enterprise id, group).
@@ -346,7 +361,7 @@ class Registry:
         with translated(), self._engine.connect() as connection:
             rows = connection.execute(select(c.key, c.state, c.not_after)).all()
             trustees = connection.execute(select(schema.trustees.c.key)).scalars().all()
-        ended = (MemberState.REVOKED, MemberState.REPLACED)
+        ended = (MemberState.REVOKED, MemberState.REPLACED, MemberState.WITHDRAWN)
         return _Known(
             {key: not_after for key, state, not_after in rows if state == MemberState.ENROLLED},
             frozenset(trustees),

@@ -33,6 +33,7 @@ class MemberState(StrEnum):
     REJECTED = "rejected"
     REVOKED = "revoked"
     REPLACED = "replaced"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)

@@ -256,8 +256,9 @@ class Round:
         collected = self.state not in COLLECTING and self.state is not State.CANCELLED
         if collected and member.raw in self.versions:
             raise ContributionRefused(
-                f"round {self.round_id} is {self.state}: after the closing a correction needs a "
-                "new round"
+                f"round {self.round_id} is {self.state}: after the closing a correction would be "
+                "shown by subtraction. That you sent one is noted; it does not count for "
+                f"{self.terms.plan.period}, and takes effect with the next period"
             )
         follow(self.state, Event.CONTRIBUTION, self.round_id)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -84,6 +85,17 @@ mailbox = Table(
     Column("sender", Integer, primary_key=True, autoincrement=False),
     Column("recipient", Integer, primary_key=True, autoincrement=False),
     Column("envelope", LargeBinary, nullable=False),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("round_id", ForeignKey("rounds.round_id"), primary_key=True),
+    Column("member", LargeBinary(32), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    # One page instead of two: nothing else of a correction is kept.
+    sqlite_with_rowid=False,
 )
 
 

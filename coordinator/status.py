@@ -62,8 +62,7 @@ class Status:
             )
         for reason, count in f["invalid_reasons"].items():
             lines.append(f"    {count} invalid: {reason}")
-        for refusal in f["refusals"]:
-            lines.append(f"  {refusal['trustee']} left the round: {refusal['reason']}")
+        lines += _left(f["refusals"])
         for notice in f["notices"]:
             about = notice["reason"] or f"{notice['contributed']} had contributed"
             lines.append(f"  {day(notice['time'])} {notice['kind']}: {about}")
@@ -237,6 +236,18 @@ def _refusals(store: Store, round_id: str, plan: Plan, ceremony: Ceremony) -> li
             }
         )
     return found
+
+
+def _left(refusals: Sequence[Mapping[str, str]]) -> list[str]:
+    """Who left a round and why; those that give one reason in one line."""
+    names: dict[str, list[str]] = {}
+    for refusal in refusals:
+        names.setdefault(refusal["reason"], []).append(refusal["trustee"])
+    return [
+        f"  {f'{len(who)} trustees' if len(who) > 1 else who[0]} left the round: {reason}"
+        + (f" ({', '.join(who)})" if len(who) > 1 else "")
+        for reason, who in names.items()
+    ]
 
 
 def day(seconds: int) -> str:

@@ -10,7 +10,7 @@ knows none. SPEC.md section 4.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -83,6 +83,16 @@ class Verdict:
     index: int
     valid: bool
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """That a member sent a correction after the closing of a round; its newest version."""
+
+    round_id: str
+    member: bytes
+    version: int
+    time: int
 
 
 class Store:
@@ -267,6 +277,22 @@ class Store:
             if len(page) < PAGE_ENTRIES:
                 return
             position = page[-1].index + 1
+
+    def put_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Note corrections that came after a closing; of each member the last one stands."""
+        table = schema.corrections
+        with self._transactions.write() as connection:
+            for c in corrections:
+                old = (table.c.round_id == c.round_id, table.c.member == c.member)
+                connection.execute(delete(table).where(*old))
+                connection.execute(insert(table).values(**asdict(c)))
+
+    def corrections(self) -> list[Correction]:
+        """Every correction that came after a closing, in the order in which they came."""
+        table = schema.corrections
+        query = select(table.c.round_id, table.c.member, table.c.version, table.c.time)
+        query = query.order_by(table.c.time, table.c.round_id, table.c.member)
+        return [Correction(*row) for row in self._transactions.fetch(query)]
 
     def put_sealed(
         self, round_id: str, phase: str, sender: int, recipient: int, envelope: bytes

@@ -14,6 +14,13 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from protocols.aggregate import Aggregates, aggregate
+from protocols.atoms import (
+    NOTHING_DECLARED,
+    Declared,
+    atom_messages,
+    check_partition,
+    read_atoms,
+)
 from protocols.ceremony import Ceremony
 from protocols.contribution import Contribution, ciphertext_marks, peek, read, verify_proof
 from protocols.errors import PlanError, PolicyRefusal, ProtocolError, TranscriptBroken
@@ -28,17 +35,20 @@ from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
 
 HASH_FIELD_BYTES = 34
+PLACE_BYTES = 12
+"""Room for a member's place in its atom, and its part of what is around the places."""
 VOTE_BYTES = 1024
 """Room for everything in a signed closing vote but the hashes of the contributions."""
 
 
 @dataclass(frozen=True)
 class ClosingStatement:
-    """Plan, inclusion list (statement hashes, ascending) and the aggregates' hash."""
+    """Plan, inclusion list (statement hashes, ascending), the aggregates' hash, declared atoms."""
 
     plan_hash: bytes
     included: tuple[bytes, ...]
     aggregates_hash: bytes
+    declared: Declared = NOTHING_DECLARED
 
     def to_bytes(self) -> bytes:
         """The bytes on which q trustees must agree."""
@@ -47,6 +57,8 @@ class ClosingStatement:
                 plan_hash=self.plan_hash,
                 included=list(self.included),
                 aggregates_hash=self.aggregates_hash,
+                atoms=atom_messages(self.declared),
+                totals_only=self.declared.totals_only,
             )
         )
 
@@ -54,7 +66,8 @@ class ClosingStatement:
     def from_bytes(cls, data: bytes) -> ClosingStatement:
         """Decode canonical bytes."""
         message = decode(pb.ClosingStatement, data)
-        return cls(message.plan_hash, tuple(message.included), message.aggregates_hash)
+        declared = read_atoms(message.atoms, totals_only=message.totals_only)
+        return cls(message.plan_hash, tuple(message.included), message.aggregates_hash, declared)
 
     @property
     def hash(self) -> bytes:
@@ -67,18 +80,31 @@ class Proposal:
     """What the coordinator closes: the list, and the log's head before this entry.
 
     The head signs the order and content of everything that came in, also of what is not counted.
+    ``declared``: what the rounds that it closed before demand of this one.
     """
 
     included: tuple[bytes, ...]
     transcript_head: bytes
+    declared: Declared = NOTHING_DECLARED
 
 
 def propose(
-    plan: Plan, included: Iterable[bytes], transcript_head: bytes, coordinator: SigningKey
+    plan: Plan,
+    included: Iterable[bytes],
+    transcript_head: bytes,
+    coordinator: SigningKey,
+    declared: Declared = NOTHING_DECLARED,
 ) -> bytes:
-    """The coordinator's signed inclusion list."""
+    """The coordinator's signed inclusion list.
+
+    :param declared: atoms of the list in ascending order.
+    """
     message = pb.Close(
-        plan_hash=plan.hash, included=sorted(included), transcript_head=transcript_head
+        plan_hash=plan.hash,
+        included=sorted(included),
+        transcript_head=transcript_head,
+        atoms=atom_messages(declared),
+        totals_only=declared.totals_only,
     )
     return coordinator.sign("close", encode(message))
 
@@ -86,7 +112,8 @@ def propose(
 def read_proposal(payload: bytes, plan: Plan) -> Proposal:
     """The content of a ``close`` statement; its list is ascending and without repetition.
 
-    The caller compares ``transcript_head`` with the log that it read.
+    Its atoms are none, or two and more that part the list. The caller compares ``transcript_head``
+    with the log that it read.
     """
     message = decode(pb.Close, payload)
     if message.plan_hash != plan.hash:
@@ -94,7 +121,9 @@ def read_proposal(payload: bytes, plan: Plan) -> Proposal:
     included = tuple(message.included)
     if list(included) != sorted(set(included)):
         raise TranscriptBroken("the inclusion list is unsorted or repeats a contribution")
-    return Proposal(included, message.transcript_head)
+    declared = read_atoms(message.atoms, totals_only=message.totals_only)
+    check_partition(declared, len(included))
+    return Proposal(included, message.transcript_head, declared)
 
 
 class Logged(Protocol):
@@ -148,14 +177,16 @@ def select(logged: Sequence[L], marks: Callable[[L], Marks | None]) -> list[L]:
 class Counted:
     """What the log of a round comes to.
 
-    ``included``: hashes of the counted contributions, ascending. ``members``: who signed them, in
-    the log's order. ``left_out``: for each other logged contribution, why it is not counted.
+    ``included``: hashes of the counted contributions, ascending; ``signers``: who signed them, in
+    the same order. ``members``: the same in the log's order. ``left_out``: for each other logged
+    contribution, why it is not counted.
     """
 
     included: tuple[bytes, ...]
     members: tuple[VerifyKey, ...]
     aggregates: Aggregates
     left_out: Mapping[bytes, str]
+    signers: tuple[VerifyKey, ...]
 
 
 def recompute(
@@ -210,6 +241,7 @@ def recompute(
         members=tuple(item.member for item in selected),
         aggregates=aggregate(layout, key, parsed()),
         left_out=left_out,
+        signers=tuple(item.member for item in sorted(selected, key=lambda item: item.hash)),
     )
 
 
@@ -239,7 +271,7 @@ def check_cohort_size(plan: Plan, members: int) -> str | None:
 
 def max_vote_bytes(plan: Plan) -> int:
     """The largest closing vote of a trustee that is looked at: every member's hash, and room."""
-    return plan.participants * HASH_FIELD_BYTES + VOTE_BYTES
+    return plan.participants * (HASH_FIELD_BYTES + PLACE_BYTES) + VOTE_BYTES
 
 
 def vote(statement: ClosingStatement, ledger_head: bytes, trustee: SigningKey) -> bytes:
@@ -264,6 +296,11 @@ def tally(votes: Iterable[bytes], plan: Plan, ceremony: Ceremony) -> ClosingStat
     if statement.plan_hash != plan.hash:
         raise PolicyRefusal("the closing statement belongs to another plan")
     return statement
+
+
+def parted(plan: Plan) -> bool:
+    """Whether a round publishes parts of its cohort whose members are secret: bands or cells."""
+    return bool(plan.ranked_indicators or plan.table)
 
 
 @dataclass(frozen=True)

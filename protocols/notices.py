@@ -8,6 +8,7 @@ verifiers read them with the same functions. SPEC.md section 4.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ KINDS = frozenset({REMINDER, DEADLINE, CANCELLATION})
 REHEARSAL, ROSTER, REFUSAL = "rehearsal", "roster", "refusal"
 
 MAX_REASON = 500
+CUT = " ..."
+"""How a reason ends that was longer."""
+_CLAUSE_END = re.compile(r"[.;:](?= )")
 MAX_REPORT = 1 << 20
 MAX_SIGNED = MAX_REPORT + 1024
 LATEST = 1 << 63
@@ -156,8 +160,8 @@ def roster_tally(votes: Iterable[bytes], plan: Plan, ceremony: Ceremony) -> None
 
 def make_refusal(plan: Plan, reason: str, trustee: SigningKey) -> bytes:
     """A trustee says why it leaves the round, so that the operator sees it. No values in it."""
-    printable = "".join(c if c.isprintable() else " " for c in reason)[:MAX_REASON]
-    message = pb.Refusal(plan_hash=plan.hash, reason=printable or "no reason given")
+    words = fit_reason(reason) or "no reason given"
+    message = pb.Refusal(plan_hash=plan.hash, reason=words)
     return trustee.sign(REFUSAL, encode(message))
 
 
@@ -167,6 +171,21 @@ def read_refusal(statement: Statement, plan: Plan) -> str:
     if message.plan_hash != plan.hash:
         raise PlanError("the refusal belongs to another plan")
     return check_reason(message.reason)
+
+
+def fit_reason(text: str) -> str:
+    """A reason that :func:`check_reason` takes, of a text of any length; empty if that is blank.
+
+    A long one ends with its last whole clause that fits, or with a whole word, and " ...".
+    """
+    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(words) <= MAX_REASON:
+        return words
+    kept = words[: MAX_REASON - len(CUT)]
+    ends = [end.end() for end in _CLAUSE_END.finditer(words, 0, len(kept) + 1)]
+    if ends and ends[-1] > len(kept) // 3:
+        return kept[: ends[-1]].rstrip() + CUT
+    return (kept.rpartition(" ")[0] or kept) + CUT
 
 
 def check_reason(reason: str) -> str:

@@ -35,6 +35,9 @@ SEALED = "sealed"
 SHARE_BYTES = 256
 """Room in a share for everything but its two numbers modulo n and its label."""
 
+RANGE_BYTES = 8
+"""Of one range in a label, as ``+[10:11]``."""
+
 ENVELOPE_BYTES = 1024
 """Room for everything around the shares: two signatures, a seal, a step."""
 
@@ -130,11 +133,16 @@ def seal_shares(
 def max_bytes(layout: Layout, key: PublicKey) -> int:
     """The largest signed share set of any phase, in clear or sealed, that is looked at.
 
-    There are at most as many aggregates as a contribution has ciphertexts: ranges of bins are
-    disjoint.
+    There are at most as many aggregates as a contribution has ciphertexts, since what is opened of
+    bins and leaves is disjoint, and the classes of declared atoms, each of at least k members. A
+    label names at most every other section.
     """
-    share = 2 * key.modulus_bytes + max(map(len, layout.labels)) + SHARE_BYTES
-    return len(layout.labels) * share + ENVELOPE_BYTES
+    label = max(map(len, layout.labels)) + RANGE_BYTES * layout.bins // 2
+    share = 2 * key.modulus_bytes + label + SHARE_BYTES
+    atoms = layout.plan.participants // layout.plan.policy.minimum_cohort
+    classes = len(layout.class_labels(0, layout.bins)) if layout.bins else 0
+    classes += len(layout.cohort_class_labels())
+    return (len(layout.labels) + atoms * classes) * share + ENVELOPE_BYTES
 
 
 def check_sealed(

@@ -14,8 +14,8 @@ from protocols.hashing import domain_hash
 from trustee.errors import LedgerError
 
 GENESIS = domain_hash("cefed/ledger/v1")
-CLOSING, SEEN = "closing", "seen"
-EVENTS = frozenset({CLOSING, SEEN})
+CLOSING, SEEN, CLASSES = "closing", "seen", "classes"
+EVENTS = frozenset({CLOSING, SEEN, CLASSES})
 
 Line = dict[str, Any]
 

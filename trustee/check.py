@@ -93,7 +93,8 @@ def _limits(folder: Path) -> str:
         members = f"{len(known)} known enterprises ({sum(map(bool, known.values()))} by their keys)"
     hand = "by hand" if limits.approve_by_hand else "automatically"
     return (
-        f"k at least {limits.minimum_cohort}, p at least {limits.dominance_percent}, rosters of "
+        f"k at least {limits.minimum_cohort}, p at least {limits.dominance_percent}, "
+        f"profile {limits.profile or 'not asked for'}, rosters of "
         f"{members} approved {hand}"
     )
 

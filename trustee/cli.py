@@ -31,6 +31,9 @@ def init(
     name: Annotated[str, typer.Option(help="How the ceremony names this trustee.")],
     minimum_cohort: Annotated[int, typer.Option(help="Least k of a plan it accepts.")] = 5,
     dominance_percent: Annotated[int, typer.Option(help="Least p of the p% rule.")] = 10,
+    profile: Annotated[
+        str, typer.Option(help="A disclosure profile whose rules every plan has to keep.")
+    ] = "",
     refuse_cohort: Annotated[
         list[str] | None, typer.Option(help="A cohort it takes no part in; may be repeated.")
     ] = None,
@@ -64,6 +67,7 @@ def init(
         dominance_percent,
         tuple(refuse_cohort or ()),
         approve_by_hand=approve_by_hand,
+        profile=profile,
     )
     identity = folder.create(directory, name, limits, secret)
     facts = {

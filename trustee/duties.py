@@ -2,7 +2,8 @@
 
 The caller feeds it the transcript (:meth:`Duties.read`) and the sealed envelopes of the phases it
 wants (:meth:`Duties.receive`), and carries out what :meth:`Duties.step` returns. The order of a
-round is SPEC.md section 4: recompute from the log what is counted and vote on the closing; with q
+round is SPEC.md section 4: recompute from the log what is counted, hold it against the ledger of
+everything opened before and vote on the closing; with q
 equal votes open the counts, then the classes, among trustees; vote on the certificate; with q equal
 certificates give shares of the certified sums; check the release and endorse it. A trustee that is
 restarted reads the transcript again and continues: whatever it signed before it signs again, byte
@@ -12,11 +13,13 @@ for byte.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from protocols import certificate, closing, opening, release
+from protocols import atom_classes, certificate, closing, opening, release
 from protocols.aggregate import Aggregates
+from protocols.atom_classes import AtomClasses
+from protocols.atoms import Declared
 from protocols.certificate import BandCertificate, Classes, Counts
 from protocols.closing import ClosingStatement, Proposal
 from protocols.errors import (
@@ -25,13 +28,16 @@ from protocols.errors import (
     PolicyRefusal,
     QuorumMissing,
 )
+from protocols.items import Item
 from protocols.notices import REFUSAL
+from protocols.shared_measures import published
 from protocols.terms import Terms
 from protocols.transcript import Entry
 from trustee.errors import LedgerError
 from trustee.exchange import Exchange, Holder, Send
-from trustee.ledger import OLDER, Item, Ledger
+from trustee.ledger import OLDER, Ledger
 from trustee.record import Record
+from trustee.releases import Parts
 from trustee.rosters import SeenRoster
 from trustee.votes import read_closing_vote
 
@@ -78,6 +84,7 @@ class Duties:
         }
         self._members: list[Item] = []
         self._too_small: str | None = None
+        self._settled = self._waited = False
         self._closed = False
         self._exchanges: dict[str, Exchange] = {}
         self._refused: set[int] = set()
@@ -144,6 +151,8 @@ class Duties:
     def _advance(self, proposal: Proposal) -> None:
         if self._statement is None:
             self._statement = self._recompute(proposal)
+        if self._waits():
+            return
         self._vote_closing(self._statement)
         if not self._agreed_closing(self._statement):
             return
@@ -184,9 +193,12 @@ class Duties:
             self._record.contributions,
         )
         closing.check_proposal(proposal, counted)
+        declared = proposal.declared
+        self._aggregates = atom_classes.with_atoms(
+            counted, declared, terms.plan, terms.roster, self._record.contributions
+        )
         self._record.forget_contributions()
-        self._aggregates = counted.aggregates
-        self._members = [self._items[member.raw] for member in counted.members]
+        self._members = [self._items[member.raw] for member in counted.signers]
         self._too_small = closing.check_cohort_size(terms.plan, len(self._members))
         LOG.info(
             "round %s: %d contributions counted, %d not",
@@ -194,20 +206,52 @@ class Duties:
             len(counted.members),
             len(counted.left_out),
         )
-        return ClosingStatement(terms.plan.hash, counted.included, counted.aggregates.hash)
+        return ClosingStatement(
+            terms.plan.hash, counted.included, counted.aggregates.hash, declared
+        )
+
+    def _waits(self) -> bool:
+        """Whether an earlier closing over data of this round has no certificate yet.
+
+        The data of both is compared by size classes, which come with the certificate. So nothing of
+        this round is closed before, and all that sign it know the same of the other.
+        """
+        plan = self._terms.plan
+        if self._settled or self._too_small is not None:
+            return False
+        awaited = self._ledger.awaited(plan.round_id, plan.period, self._members)
+        self._settled = not awaited
+        if awaited and not self._waited:
+            self._waited = True
+            LOG.warning(
+                "round %s: waits until round %s is certified, which holds data of its members",
+                plan.round_id,
+                awaited[0],
+            )
+        return bool(awaited)
 
     def _vote_closing(self, statement: ClosingStatement) -> None:
         """Sign the statement: once a round, by the ledger, and again the same after a restart.
 
-        The ledger takes the members' data for this round before the signature exists; of a round
-        that is too small nothing is opened, and nothing taken.
+        The ledger takes the members' data for this round before the signature exists, unless the
+        difference to an earlier round could expose one; of a round that is too small nothing is
+        opened, and nothing taken.
         """
         if "closing" in self._posts or self._closed:
             return
         plan = self._terms.plan
         members = self._members if self._too_small is None else []
         head = self._ledger.record_closing(
-            plan.round_id, plan.hash, statement.hash, plan.period, members
+            plan.round_id,
+            plan.hash,
+            statement.hash,
+            plan.period,
+            members,
+            policy=plan.policy,
+            declared=statement.declared,
+            parts=Parts.of(plan),
+            noise=plan.noise,
+            measures=published(plan),
         )
         vote = closing.vote(statement, head, self._holder.signing)
         self._posts["closing"] = Post("closing", vote)
@@ -226,7 +270,7 @@ class Duties:
 
     def _certify(self, statement: ClosingStatement) -> BandCertificate | None:
         """This trustee's own certificate; None while shares of others are missing."""
-        plan, layout = self._terms.plan, self._terms.layout
+        plan, layout, declared = self._terms.plan, self._terms.layout, statement.declared
         members = len(self._members)
         if self._too_small is not None:
             return certificate.withhold(plan, statement.hash, members, self._too_small)
@@ -235,16 +279,49 @@ class Duties:
             if opened is None:
                 return None
             counts = certificate.read_counts(plan, layout, opened, members)
+            counts = atom_classes.one_part(plan, counts, declared)
             labels = certificate.class_labels(layout, counts)
+            labels += atom_classes.labels(layout, declared)
             opened = self._opened(opening.CLASSES, statement.hash, labels)
             if opened is None:
                 return None
             classes = certificate.read_classes(layout, counts, opened)
+            atoms = atom_classes.read_classes(layout, declared, opened)
         except (OpeningInconsistent, PackingError) as error:
             LOG.error("round %s: withheld: %s", plan.round_id, error)
             return certificate.withhold(plan, statement.hash, members, INCONSISTENT)
         self._known = counts, classes
-        return certificate.certify(plan, layout, statement.hash, counts, classes)
+        own = certificate.certify(plan, layout, statement.hash, counts, classes)
+        own = atom_classes.restrict(own, plan, counts, classes, declared, atoms)
+        if not own.withheld and (reason := self._why_corrected(declared, atoms)):
+            own = certificate.withhold(plan, statement.hash, members, reason)
+        if not own.withheld:
+            known = atom_classes.known_classes(plan, classes)
+            self._ledger.record_classes(plan.round_id, plan.hash, statement.hash, known)
+        return own
+
+    def _why_corrected(self, declared: Declared, atoms: Sequence[AtomClasses]) -> str:
+        """Why the cohort is withheld if members of an earlier round sent other data; else empty.
+
+        Whoever signed that round's closing has its classes by now (:meth:`_waits`). Any two quorums
+        share an honest trustee, so no certificate reaches its quorum against this comparison.
+        """
+        plan, reason = self._terms.plan, ""
+        for earlier in self._ledger.same_data(plan.round_id, plan.period, self._members):
+            inside = [
+                own
+                for own, atom in zip(atoms, declared.atoms, strict=True)
+                if earlier.members.issuperset(atom)
+            ]
+            known = earlier.classes
+            if known is not None and not known:
+                continue  # withheld: there is nothing to subtract
+            # The declaration cuts along it, or this trustee had not signed the closing.
+            if known is None or not inside or not atom_classes.comparable(plan, known, inside):
+                reason = reason or atom_classes.INCOMPARABLE
+            if known and inside and atom_classes.corrected(plan, known, inside):
+                reason = atom_classes.CORRECTED
+        return reason
 
     def _opened(self, phase: str, basis: bytes, labels: list[str]) -> dict[str, int] | None:
         """The plaintexts of one sealed step by label; None while shares are missing."""
@@ -268,6 +345,10 @@ class Duties:
                 return False
             if agreed.to_bytes() != own.to_bytes():
                 raise PolicyRefusal("the other trustees certified other bands")
+            if agreed.withheld and self._too_small is None:
+                self._ledger.record_classes(
+                    terms.plan.round_id, terms.plan.hash, own.statement_hash, {}
+                )
             self._certificate = agreed
         return True
 

@@ -4,21 +4,26 @@ One JSON object a line, each with the hash of the one before; a line is on the d
 trustee acts on it. Two rules rest on it (SPEC.md section 3):
 
 * at most one closing statement a round, by the round's name and by its plan;
-* an item (a member, for a period) stands in the closing statement of at most one round. This is the
-  simple rule that makes the differencing of two releases impossible. A member is known again by its
-  key, its enterprise id or its corporate group, whichever is the same: an enterprise with a new key
-  is no new member. Of id and group the ledger holds hashes only.
+* everything that was ever closed parts the enterprises into atoms, and a closing is signed only if
+  it declares them and none is smaller than k (:mod:`protocols.differencing`). An enterprise is
+  known again by its key, its registered id or its corporate group, whichever is the same
+  (:mod:`protocols.items`). Of id and group the ledger holds hashes only.
 
-An item is taken when the closing is signed, not when something is opened: any two quorums share an
-honest trustee, so of two rounds over one item at most one reaches its quorum, also when both are
-under way at once. The price is that a round which is abandoned after its closing uses up the period
-of its members. A round with too few members, of which nothing is ever opened, takes nothing.
+A closing counts as opened when it is signed, not when something is opened: any two quorums share an
+honest trustee, so of two rounds over one enterprise one is held against the other, also when both
+are under way at once. The price is that a round which is abandoned after its closing counts for
+good. A round with too few members, of which nothing is ever opened, does not count.
+
+Of a round that it certifies it keeps the size-class counts of the cohort, which trustees alone see:
+whether members sent the same data again in a later round shows in nothing else. None stand for a
+certificate that withholds the cohort. The atoms that a closing declared are kept for the same
+reason: trustees see their size classes, and a later round must not cut them smaller than k.
 
 It also notes every closing vote of the other trustees that it saw, with its signature, so that it
 can show one of them that was restored from a backup what that one has signed
 (:mod:`trustee.startup`).
 
-One ledger serves all ceremonies of a trustee: an item stays taken when a new key comes. A ledger
+One ledger serves all ceremonies of a trustee: what was closed counts under a new key, too. A ledger
 that is lost is not started again silently, or the trustee could be made to sign twice.
 """
 
@@ -30,16 +35,22 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
 from io import FileIO
 from pathlib import Path
 
-from protocols.enrolment import folded
+from protocols.atom_classes import KnownClasses
+from protocols.atoms import NOTHING_DECLARED, Declared
 from protocols.errors import PolicyRefusal
-from protocols.hashing import domain_hash
-from trustee.chain import CLOSING, GENESIS, SEEN, Line, canonical, follow, link
+from protocols.items import Item, Mark
+from protocols.noise_terms import Noise
+from protocols.plan_terms import Policy
+from protocols.shared_measures import Published
+from trustee.chain import CLASSES, CLOSING, GENESIS, SEEN, Line, canonical, follow, link
 from trustee.errors import LedgerError
+from trustee.releases import Parts, Releases, SameData
 
 LOG = logging.getLogger("cefed.trustee")
 
@@ -53,26 +64,11 @@ MAX_SHOWN_BYTES = 7 << 18
 """The newest votes of one signer that are kept in memory to be shown; fits into one answer."""
 
 
-@dataclass(frozen=True)
-class Item:
-    """A counted member: its key, and hashes of its enterprise id and its corporate group."""
-
-    member: bytes
-    enterprise: bytes
-    group: bytes
-
-    @classmethod
-    def of(cls, key: bytes, enterprise_id: str, group: str) -> Item:
-        """The item of a member as its certificate names it."""
-        return cls(
-            key,
-            domain_hash("cefed/ledger-enterprise/v1", folded(enterprise_id).encode("utf-8")),
-            domain_hash("cefed/ledger-group/v1", folded(group).encode("utf-8")),
-        )
-
-
 LISTS = {"members": "member", "enterprises": "enterprise", "groups": "group"}
 """The lists in a closing's line, and the field of an item that each holds."""
+
+WHOLE = Policy()
+"""The policy of a closing that names none."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ class Ledger:
         self._count = 0
         self._closings: dict[str, tuple[bytes, bytes, bytes]] = {}
         self._plans: dict[bytes, str] = {}
-        self._taken: dict[tuple[str, bytes, str], str] = {}
+        self._releases = Releases()
         self._seen: dict[bytes, _Seen] = {}
         self._file = _lock(path)
         self._load(path)
@@ -149,14 +145,24 @@ class Ledger:
         plan_hash: bytes,
         statement_hash: bytes,
         period: str,
-        members: Iterable[Item],
+        members: Sequence[Item],
+        *,
+        policy: Policy = WHOLE,
+        declared: Declared = NOTHING_DECLARED,
+        parts: Parts = Parts.BANDS,
+        noise: Noise | None = None,
+        measures: tuple[Published, ...] = (),
     ) -> bytes:
-        """Note that the trustee is about to sign this closing statement, and take its items.
+        """Note that the trustee is about to sign this closing statement.
 
-        :param members: the members that are counted; none if nothing will be opened.
+        :param members: the members that are counted, in the order of the inclusion list; none if
+            nothing will be opened.
+        :param declared: the atoms that the statement declares. :param parts: what is published
+            beside totals where nothing forbids it. :param noise: of the plan, if any.
+        :param measures: what the plan publishes.
         :returns: the head before the note, which the vote carries; the same for a repetition.
-        :raises PolicyRefusal: it signed another one in this round or for this plan, or one that
-            holds an item of this one in another round.
+        :raises PolicyRefusal: it signed another one in this round or for this plan, or what was
+            closed before forbids this one, or asks for more than it declares.
         """
         known = self._closings.get(round_id)
         if known is not None:
@@ -165,8 +171,17 @@ class Ledger:
             return known[2]
         if plan_hash in self._plans:
             raise PolicyRefusal(f"this plan was closed before as round {self._plans[plan_hash]}")
-        items = list(members)
-        self._check_items(round_id, period, items)
+        if members:
+            self._releases.check(
+                round_id,
+                period,
+                members,
+                policy,
+                declared,
+                parts=parts,
+                noise=noise,
+                measures=measures,
+            )
         before = self._head
         self._append(
             {
@@ -175,10 +190,58 @@ class Ledger:
                 "plan": plan_hash.hex(),
                 "statement": statement_hash.hex(),
                 "period": period,
-                **{name: [getattr(i, field).hex() for i in items] for name, field in LISTS.items()},
+                "parts": (Parts.NONE if declared.totals_only else parts).value,
+                **{
+                    name: [getattr(i, field).hex() for i in members]
+                    for name, field in LISTS.items()
+                },
+                **({"loss": str(noise.loss), "budget": str(noise.budget)} if noise else {}),
+                **({"atoms": [list(atom) for atom in declared.atoms]} if members else {}),
+                **({"measures": [[m.name, m.unit, m.tied] for m in measures]} if members else {}),
             }
         )
         return before
+
+    def record_classes(
+        self,
+        round_id: str,
+        plan_hash: bytes,
+        statement_hash: bytes,
+        classes: Mapping[str, KnownClasses],
+    ) -> None:
+        """Keep the class counts of a round, once, before its certificate is signed.
+
+        :param classes: none if the cohort is withheld, by a certificate that q trustees signed.
+        :raises LedgerError: they cannot be written.
+        """
+        if self._releases.knows_classes(round_id):
+            return
+        self._append(
+            {
+                "event": CLASSES,
+                "round": round_id,
+                "plan": plan_hash.hex(),
+                "statement": statement_hash.hex(),
+                "classes": {name: asdict(known) for name, known in classes.items()},
+            }
+        )
+
+    def same_data(self, round_id: str, period: str, members: Sequence[Item]) -> list[SameData]:
+        """The other rounds of this very period whose members are all among these.
+
+        See :meth:`trustee.releases.Releases.same_data`.
+        """
+        return self._releases.same_data(round_id, period, members)
+
+    def awaited(self, round_id: str, period: str, members: Sequence[Item]) -> list[str]:
+        """Closings whose certificate this one has to wait for, as its data is compared with theirs.
+
+        None once it is closed: a later closing over a part of its members is a departure.
+        """
+        if round_id in self._closings:
+            return []
+        held = self.same_data(round_id, period, members)
+        return [same.round_id for same in held if same.classes is None]
 
     def note_seen(self, signer: bytes, vote: SeenVote, signed: bytes) -> None:
         """Note, once, that a transcript held this vote by another trustee.
@@ -219,18 +282,6 @@ class Ledger:
             return False
         return self._closings[round_id] == (vote.plan_hash, vote.statement_hash, vote.ledger_head)
 
-    def _check_items(self, round_id: str, period: str, members: Iterable[Item]) -> None:
-        found = [
-            [self._taken[mark] for mark in _marks(item, period) if mark in self._taken]
-            for item in members
-        ]
-        taken = [rounds[0] for rounds in found if rounds]
-        if taken:
-            raise PolicyRefusal(
-                f"round {round_id}: {len(taken)} members' data of {period} was closed before, in "
-                f"round {sorted(taken)[0]}; the difference of the two would expose them"
-            )
-
     def _append(self, record: Line) -> None:
         record = {
             "number": self._count,
@@ -262,12 +313,23 @@ class Ledger:
             self._seen.setdefault(bytes.fromhex(record["signer"]), _Seen()).add(vote, signed)
             return
         round_id = record["round"]
+        if record["event"] == CLASSES:
+            self._releases.add_classes(round_id, record["classes"])
+            return
         self._closings[round_id] = (plan_hash, statement, before)
         self._plans[plan_hash] = round_id
-        for name in LISTS:
-            # Lines of an earlier version hold keys only.
-            for mark in record["members"] if name == "members" else record.get(name, []):
-                self._taken[name, bytes.fromhex(mark), record["period"]] = round_id
+        if not isinstance(record["period"], str):
+            raise TypeError("a period is text")
+        loss, budget = (
+            Fraction(record[name]) if name in record else None for name in ("loss", "budget")
+        )
+        atoms = record.get("atoms", [])
+        # A line of an earlier version says nothing: there were no tables, and there may be bands.
+        parts = Parts(record.get("parts", Parts.BANDS))
+        measures = tuple(Published(*map(str, own)) for own in record.get("measures", ()))
+        self._releases.add(
+            round_id, record["period"], _marks(record), loss, budget, atoms, parts, measures
+        )
 
     def _load(self, path: Path) -> None:
         self._file.seek(0)
@@ -280,13 +342,25 @@ class Ledger:
         for record in follow(lines, path):
             try:
                 self._take(record)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (
+                ValueError,
+                KeyError,
+                TypeError,
+                AttributeError,
+                ZeroDivisionError,
+            ) as error:
                 raise LedgerError(f"{path}: line {self._count} is not a record") from error
         self._file.seek(0, os.SEEK_END)
 
 
-def _marks(item: Item, period: str) -> list[tuple[str, bytes, str]]:
-    return [(name, getattr(item, field), period) for name, field in LISTS.items()]
+def _marks(record: Line) -> Iterator[list[Mark]]:
+    """The marks of each member in a closing's line; those of an earlier version hold keys only."""
+    columns = [
+        [(field, bytes.fromhex(mark)) for mark in record[name]]
+        for name, field in LISTS.items()
+        if name in record
+    ]
+    return map(list, zip(*columns, strict=True))
 
 
 def _lock(path: Path) -> FileIO:

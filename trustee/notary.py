@@ -105,12 +105,11 @@ class Notary:
         """Remember why a round was left, and tell the coordinator, now or when it answers."""
         name = type(error).__name__
         words = CERTIFICATES if isinstance(error, EnrolmentError) else str(error)
-        reason = f"{name}: {words}"
-        statement = notices.make_refusal(terms.plan, reason, signing)
+        statement = notices.make_refusal(terms.plan, words, signing)
         refusal = Refusal(
             terms.plan.round_id,
             terms.plan.hash.hex(),
-            reason,
+            words,
             int(self._clock()),
             statement.hex(),
         )

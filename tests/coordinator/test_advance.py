@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from coordinator import clerk as clerk_module
@@ -176,10 +178,10 @@ def test_a_round_that_fails_in_an_unforeseen_way_does_not_stop_the_others(
     second.countersign(board)
     real = Clerk._close
 
-    def close(clerk: Clerk, desk: Desk) -> bool:
+    def close(clerk: Clerk, desk: Desk, desks: Sequence[Desk]) -> bool:
         if desk.round_id == "round-1":
             raise ZeroDivisionError
-        return real(clerk, desk)
+        return real(clerk, desk, desks)
 
     monkeypatch.setattr(Clerk, "_close", close)
     clock.now = DEADLINE

@@ -225,7 +225,7 @@ def test_after_the_close_nothing_is_taken_but_receipts_are_given_again(
 
     with pytest.raises(PlanExpired, match="closed"):
         scene.submit(board, 2)
-    with pytest.raises(ContributionRefused, match="new round"):
+    with pytest.raises(ContributionRefused, match="shown by subtraction"):
         scene.submit(board, 1, version=2)
     assert board.submit(scene.round_id, data, key) == receipt
 

@@ -276,7 +276,8 @@ def test_a_round_without_a_serving_process(
     facts = create(place, ceremony)
     name = facts["round"]
     assert facts["members"] == 6
-    assert facts["rehearsal"]["schema"] == "cefed.rehearsal/1"
+    assert facts["warnings"] == []
+    assert facts["rehearsal"]["schema"] == "cefed.rehearsal/2"
     assert facts["rehearsal"]["plan_hash"] == facts["plan_hash"]
 
     cefed("round", "remind", place, name)
@@ -290,6 +291,7 @@ def test_a_round_without_a_serving_process(
 
     status = cefed("round", "status", place, name)
     assert status["state"] == "proposed"
+    assert status["awaited"] == {}
     assert status["votes"]["roster"] == ["trustee-1"]
     assert status["refusals"] == [{"trustee": "trustee-2", "reason": "unknown ids"}]
     assert [notice["kind"] for notice in status["notices"]] == ["reminder", "deadline"]
@@ -303,6 +305,36 @@ def test_a_round_without_a_serving_process(
     assert cefed("round", "status", place)["rounds"][0]["state"] == "cancelled"
     cefed("round", "cancel", place, name, "--reason", "again", fails=PolicyRefusal)
     cefed("round", "remind", place, "no-such-round", fails=PlanError)
+
+
+def test_equal_reasons_are_said_once(
+    place: str, tmp_path: Path, ceremony: Path, held: Trustees
+) -> None:
+    for number in range(1, 7):
+        enrol(place, tmp_path, number)
+    name = create(place, ceremony, "--no-rehearsal")["round"]
+    reasons = ("unknown ids", "a limit", "unknown ids")
+    with Office.open(Path(place)).board() as (board, _):
+        plan = board.terms(name).plan
+        for key, reason in zip(held.signing, reasons, strict=False):
+            board.post(name, make_refusal(plan, reason, key), key.public)
+
+    words = CliRunner().invoke(app, ["round", "status", place, name]).stdout
+
+    assert "  2 trustees left the round: unknown ids (trustee-1, trustee-3)\n" in words
+    assert "  trustee-2 left the round: a limit\n" in words
+
+
+def test_a_few_entrants_of_the_next_year_are_warned_about(
+    place: str, tmp_path: Path, ceremony: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.earlier.warnings", lambda *_: ["it would leave 1 group"])
+    for number in range(1, 7):
+        enrol(place, tmp_path, number)
+
+    facts = create(place, ceremony, "--no-rehearsal")
+
+    assert facts["warnings"] == ["it would leave 1 group"]
 
 
 def test_a_round_of_keys_that_are_not_enrolled_is_refused(

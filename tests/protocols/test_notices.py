@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocols import notices
 from protocols.errors import (
@@ -117,7 +119,26 @@ def test_the_roster_needs_the_closing_quorum_of_different_trustees() -> None:
 def test_a_refusal_is_made_printable_and_read_back() -> None:
     data = notices.make_refusal(PLAN, "entry 3\nbreaks the chain" + "x" * 900, PLAYERS.trustees[0])
     reason = notices.read_refusal(open_signed(data, "refusal"), PLAN)
-    assert reason.startswith("entry 3 breaks the chain")
-    assert len(reason) == notices.MAX_REASON
+    assert reason == "entry 3 breaks the ..."
     with pytest.raises(PlanError):
         notices.read_refusal(open_signed(data, "refusal"), OTHER)
+
+
+@given(st.text(max_size=1200))
+def test_a_reason_of_any_length_is_made_to_fit(text: str) -> None:
+    fitted = notices.fit_reason(text)
+    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+    if fitted:
+        assert notices.check_reason(fitted) == fitted
+    assert (fitted == words) == (len(words) <= notices.MAX_REASON)
+    assert words.startswith(fitted.removesuffix(notices.CUT))
+
+
+def test_a_long_reason_ends_with_a_whole_clause() -> None:
+    clause = "round a was opened with 3 enterprises that are not counted now; "
+
+    fitted = notices.fit_reason(clause * 20)
+
+    assert fitted == (clause * 7).rstrip() + " ..."
+    assert notices.fit_reason(f"first. {'word ' * 200}").endswith("word word ...")

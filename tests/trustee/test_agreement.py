@@ -56,6 +56,14 @@ def test_terms_that_a_trustee_refuses(scene: Scene) -> None:
     refused(PolicyRefusal, "figures of 4", plan=COORDINATOR.sign("plan", looser.to_bytes()))
     looser = dataclasses.replace(scene.plan, policy=Policy(5, 9))
     refused(PolicyRefusal, "p = 9", plan=COORDINATOR.sign("plan", looser.to_bytes()))
+    with pytest.raises(PolicyRefusal, match="nobody above 25 % of a published sum"):
+        agree(
+            scene.round_id,
+            description(scene),
+            own,
+            pinned,
+            TrusteeLimits(profile="safety-zone"),
+        )
     with pytest.raises(PlanError, match="names round"):
         agree("round-9", description(scene), own, pinned, limits)
     with pytest.raises(PolicyRefusal, match="takes no part"):

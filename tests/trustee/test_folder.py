@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import InvalidSignature, SealBroken, StorageError
+from protocols.items import Item
 from protocols.signing import open_signed
 from tests.trustee.dealt import NAMES, PASSPHRASE, accept, deal, make
 from tests.trustee.scene import new_ledger
 from trustee import ceremonies, folder
 from trustee.agreement import TrusteeLimits
 from trustee.errors import FolderError, SettingsError
-from trustee.ledger import Item
 from trustee.limits import LIMITS, load_limits
 
 
@@ -105,7 +105,8 @@ def test_keys_of_several_periods_share_one_ledger(tmp_path: Path) -> None:
     first = deal(tmp_path / "one", folders, period="2020")
     accept(place, first, 1)
     ledger = new_ledger(place / folder.LEDGER)
-    ledger.record_closing("r", b"p" * 32, b"s" * 32, "2020", [Item.of(b"m" * 32, "E", "G")])
+    members = [Item.of(bytes([n]) * 32, f"E-{n}", f"G-{n}") for n in range(5)]
+    ledger.record_closing("r", b"p" * 32, b"s" * 32, "2020", members)
     head = ledger.head
     ledger.close()
 
@@ -161,7 +162,17 @@ def test_an_identity_that_is_none(tmp_path: Path, content: str) -> None:
 
 
 def test_limits_are_read_back_and_checked(tmp_path: Path) -> None:
-    limits = TrusteeLimits(7, 15, ("pulp", "paper"), approve_by_hand=True)
+    limits = TrusteeLimits(
+        7,
+        15,
+        ("pulp", "paper"),
+        approve_by_hand=True,
+        profile="safety-zone",
+        largest_share_percent=20,
+        top_count=3,
+        top_share_percent=50,
+        most_classes_per_octave=2,
+    )
     folder.create(tmp_path / "t", "One", limits)
 
     assert load_limits(tmp_path / "t") == limits
@@ -176,6 +187,11 @@ def test_limits_are_read_back_and_checked(tmp_path: Path) -> None:
         ("refused_cohorts = 'pulp'", "refused_cohorts"),
         ("roster_approval = 'never'", "roster_approval"),
         ("known_enterprises = 'nowhere.txt'", "nowhere.txt"),
+        ("profile = 'strict'", "no profile 'strict'"),
+        ("profile = 3", "profile"),
+        ("top_count = 2", "needs both"),
+        ("largest_share_percent = '25'", "largest_share_percent"),
+        ("top_share_percent = -1", "top_share_percent"),
         ("known_enterprise = 'known.txt'", "'known_enterprise' is not a limit"),
         ("[", "not a limits file"),
     ],

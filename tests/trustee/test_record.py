@@ -136,7 +136,7 @@ def test_of_two_rounds_under_way_over_the_same_members_one_is_signed(
         closing_vote(first, forked(scene, range(1, 13)).entries)
 
         read_all(second, forked(other, range(1, 12)).entries)
-        with pytest.raises(PolicyRefusal, match="11 members' data of 2020 was closed before"):
+        with pytest.raises(PolicyRefusal, match="1 enterprise that is not counted now"):
             second.step()
         assert first.wants == second.wants == ()  # neither round has opened anything yet
         ledger.close()
@@ -156,7 +156,7 @@ def test_an_enterprise_with_a_new_key_is_not_closed_again(
     lines = (tmp_path / "ledger-1.jsonl").read_text().splitlines()
     record = json.loads(lines[0])
     record["members"] = [bytes([n]).hex() * 32 for n in range(12)]
-    record["groups" if same == "enterprise_id" else "enterprises"] = []
+    del record["groups" if same == "enterprise_id" else "enterprises"]
     record["hash"] = link(record).hex()
     (tmp_path / "moved.jsonl").write_bytes(canonical(record) + b"\n")
     other = Scene(round_id="round-2", members=11)
@@ -165,7 +165,7 @@ def test_an_enterprise_with_a_new_key_is_not_closed_again(
     )
     read_all(second, forked(other, range(1, 12)).entries)
 
-    with pytest.raises(PolicyRefusal, match="11 members' data of 2020 was closed before"):
+    with pytest.raises(PolicyRefusal, match="1 enterprise that is not counted now"):
         second.step()
 
 
