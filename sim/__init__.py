@@ -5,7 +5,7 @@ round for each cohort of a record set, and write what an authority would see. In
 belong to different organisations; here one machine plays all of them, and the output says so.
 
 Modules in dependency order: errors, settings, deviation, processes, progress, worker, people,
-ceremony, board, nodes, orchestrate, output, runner, cli.
+plain, ceremony, board, nodes, orchestrate, output, runner, profiles, cli.
 """
 
 from protocols.service import tls13 as tls13  # before anything here imports grpc

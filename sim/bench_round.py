@@ -20,7 +20,16 @@ from protocols.ceremony import KIND, Ceremony
 from protocols.contribution import build
 from protocols.layout import Layout
 from protocols.paillier import Encryptor
-from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+from protocols.plan import (
+    Direction,
+    Indicator,
+    Level,
+    Measure,
+    Plan,
+    Policy,
+    Ranking,
+    Unrelated,
+)
 from protocols.roster import Roster
 from protocols.sealing import SealingKey
 from protocols.signing import SigningKey
@@ -100,6 +109,7 @@ def make_plan(kind: str, number: int, roster: Roster, ceremony: Ceremony) -> Pla
         key_id=ceremony.key_id,
         opens_at=now - DAY_SECONDS,
         deadline=now + DAY_SECONDS,
+        unrelated=(Unrelated(names, "random numbers"),),
     )
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -13,8 +14,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sim import noise_costs
 from sim.demo import show
 from sim.errors import OptionError
+from sim.profiles import as_table, run_profiles, settings_of
 from sim.progress import Reporter
 from sim.runner import example_folder, run_simulation
 from sim.settings import Settings
@@ -41,11 +44,6 @@ Primes = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="JSON with two safe primes, for tests only."),
 ]
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps ``run`` a subcommand although it is the only one."""
 
 
 @app.command()
@@ -96,6 +94,88 @@ def run(
         typer.echo(json.dumps(run_document(settings, summary), ensure_ascii=False, indent=1))
     else:
         show(Console(), settings, summary, None)
+
+
+@app.command()
+def profiles(
+    records: Annotated[Path, typer.Option(metavar="CSV", help="One enterprise a row.")],
+    mapping: Annotated[Path, typer.Option(metavar="TOML", help="Which column is what.")],
+    plan: Annotated[Path, typer.Option(metavar="TOML", help="The plan template.")],
+    cohorts: Annotated[
+        str, typer.Option(metavar="A,B", help="Only these cohorts, separated by commas.")
+    ] = "",
+    at_least: Annotated[
+        int, typer.Option(min=1, help="Leave out cohorts of fewer enterprises.")
+    ] = 1,
+    every_resolution: Annotated[
+        bool,
+        typer.Option("--every-resolution", help="Each profile with coarse and with fine classes."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """What each disclosure profile would publish of a record set; no round is run.
+
+    For each profile: cohorts published, bands, the share of enterprises and of every measure that
+    is covered, and how many cells the size classes refuse although the exact rules would pass them.
+
+    Example: cefed sim profiles --records examples/us_plants/us_plants_2010_2019.csv --mapping
+    examples/us_plants/mapping.toml --plan examples/us_plants/plan.toml --at-least 30
+    """
+    wanted = tuple(name.strip() for name in cohorts.split(",") if name.strip())
+    settings = settings_of(records, mapping, plan, wanted)
+    with Reporter() as reporter:
+        document = run_profiles(
+            settings, reporter, at_least=at_least, every_resolution=every_resolution
+        )
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    else:
+        Console(width=None if Console().is_terminal else 140).print(as_table(document))
+
+
+@app.command()
+def noise(
+    records: Annotated[Path, typer.Option(metavar="CSV", help="One enterprise a row.")],
+    mapping: Annotated[Path, typer.Option(metavar="TOML", help="Which column is what.")],
+    plan: Annotated[Path, typer.Option(metavar="TOML", help="The plan template.")],
+    cohorts: Annotated[
+        str, typer.Option(metavar="A,B", help="Only these cohorts, separated by commas.")
+    ] = "",
+    at_least: Annotated[
+        int, typer.Option(min=1, help="Leave out cohorts of fewer enterprises.")
+    ] = 1,
+    epsilon: Annotated[
+        str, typer.Option(metavar="A,B", help="Privacy losses to try, separated by commas.")
+    ] = "0.1,1,10",
+    colluding: Annotated[
+        int, typer.Option(min=0, help="How many members of a band may pool what they know.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="Of the noise that is drawn.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """What noise would cost in accuracy on a record set; no round is run.
+
+    For each epsilon, with the plan's bounds and with bounds as close as the data would allow: how
+    far the sums of bands and cohorts, and the ratios made of them, come from the true ones.
+
+    Example: cefed sim noise --records examples/us_plants/us_plants_2010_2019.csv --mapping
+    examples/us_plants/mapping.toml --plan examples/us_plants/plan.toml --at-least 30
+    """
+    wanted = tuple(name.strip() for name in cohorts.split(",") if name.strip())
+    try:
+        epsilons = [Fraction(text.strip()) for text in epsilon.split(",")]
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(f"--epsilon {epsilon!r}: give numbers, such as 0.1,1,10") from None
+    settings = settings_of(records, mapping, plan, wanted)
+    with Reporter() as reporter:
+        document = noise_costs.run_noise(
+            settings, reporter, epsilons, at_least=at_least, colluding=colluding, seed=seed
+        )
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    else:
+        console = Console(width=None if Console().is_terminal else 140)
+        console.print(noise_costs.as_table(document))
 
 
 @demo.command()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -10,7 +15,7 @@ from sim.summary import MEBIBYTE, Summary
 from sim.verifying import Verdict
 
 MOST_ROWS = 40
-_NUMBERS = frozenset({"n", "bands", "value", "curve deviation"})
+TARGETS = "the target r of every band under each strategy"
 
 
 def show(
@@ -21,12 +26,14 @@ def show(
 ) -> None:
     """Print the cohorts, the run's figures, and where everything lies."""
     console.print(_cohorts(summary))
+    for line in _withheld(summary):
+        console.print(line, highlight=False, markup=False)
     console.print(_figures(settings, summary, verified))
     out = settings.out
     console.print("Open next:", style="bold")
     for path, what in (
         (out / "report.html", "the report, in any browser, offline"),
-        (out / "targets.csv", "the target r of every band under each strategy"),
+        *([(out / "targets.csv", TARGETS)] if _has_rows(out / "targets.csv") else []),
         (out / "release.json", "everything that was published"),
         (out / "nodes", "what each enterprise alone knows: measures.json, position.json"),
     ):
@@ -47,7 +54,8 @@ def show(
 
 def _cohorts(summary: Summary) -> Table:
     table = Table(title="Published")
-    for name in ("cohort", "n", "bands", "ranked by", "value", "unit", "curve deviation"):
+    parts = "bands or cells" if any(d["table"] for d in summary.documents) else "bands"
+    for name in ("cohort", "n", parts, "ranked by", "value", "unit", "curve deviation"):
         table.add_column(
             name, justify="left" if name in ("cohort", "ranked by", "unit") else "right"
         )
@@ -55,7 +63,7 @@ def _cohorts(summary: Summary) -> Table:
         cohort = str(document["cohort"])
         members = "< k" if document["n"] is None else str(document["n"])
         if document["withheld"] is not None:
-            table.add_row(cohort, members, "-", f"withheld: {document['withheld']}")
+            table.add_row(cohort, members, "-", "withheld")
             continue
         ranking = document["ranking"]
         indicator = document["indicators"].get(ranking, {})
@@ -63,8 +71,8 @@ def _cohorts(summary: Summary) -> Table:
         table.add_row(
             cohort,
             members,
-            str(len(document["bands"])),
-            str(ranking),
+            _parts(document),
+            str(ranking or document["tabulated_by"] or "-"),
             f"{float(indicator['value']):,.2f}" if indicator.get("value") else "-",
             str(indicator.get("unit", "")),
             f"{100 * float(deviation):.2f} %" if deviation is not None else "-",
@@ -72,6 +80,30 @@ def _cohorts(summary: Summary) -> Table:
     if len(summary.documents) > MOST_ROWS:
         table.add_row(f"and {len(summary.documents) - MOST_ROWS} more")
     return table
+
+
+def _parts(document: Mapping[str, Any]) -> str:
+    """Bands with sums, or the published ones of a table's cells that hold somebody."""
+    cells = [cell for cell in document["table"] if cell["n"] != 0]
+    if cells:
+        return f"{sum(cell['withheld'] is None for cell in cells)} of {len(cells)} cells"
+    # One band says no more than the totals.
+    return "totals only" if len(document["bands"]) == 1 else str(len(document["bands"]))
+
+
+def _withheld(summary: Summary) -> list[str]:
+    """Each withheld cohort with its whole reason, which no column is wide enough for."""
+    held = [d for d in summary.documents if d["withheld"] is not None]
+    lines = [f"withheld: {d['cohort']}: {d['withheld']}" for d in held[:MOST_ROWS]]
+    if len(held) > MOST_ROWS:
+        lines.append(f"withheld: and {len(held) - MOST_ROWS} more")
+    return lines
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether a table has more than its head."""
+    with path.open(encoding="utf-8") as lines:
+        return len(list(islice(lines, 2))) == 2
 
 
 def _figures(settings: Settings, summary: Summary, verified: tuple[Verdict, float] | None) -> Table:
@@ -83,7 +115,7 @@ def _figures(settings: Settings, summary: Summary, verified: tuple[Verdict, floa
     table.add_row(
         "cohorts",
         f"{summary.released} published, {len(summary.documents) - summary.released} withheld, "
-        f"{summary.bands} bands",
+        f"{summary.bands} bands{f', {summary.cells} cells' if summary.cells else ''}",
     )
     table.add_row(
         "key", f"{settings.modulus_bits} bits, {settings.threshold} of {settings.trustees} trustees"

@@ -24,6 +24,9 @@ from sim.people import Person, measures_file
 
 SCHEMA = "cefed.release/1"
 
+NOBODY = "no enterprise of this cohort can take part"
+"""Why a cohort is withheld for which no round was opened."""
+
 Document = Mapping[str, Any]
 
 
@@ -114,6 +117,8 @@ def withheld_document(cohort: str, title: str, period: str, reason: str) -> Docu
         "rankings": {},
         "best_decile": None,
         "curve": [],
+        "tabulated_by": None,
+        "table": [],
     }
 
 

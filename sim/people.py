@@ -18,7 +18,14 @@ from urllib.parse import quote
 
 from accounting.measures import EnterpriseMeasures, Intake, compute_file
 from accounting.records import Records, read_records
-from enterprise_node.private.intake import OwnMeasures, meaning_reasons, of_row, value_reasons
+from enterprise_node.private.intake import (
+    OwnMeasures,
+    category_reasons,
+    meaning_reasons,
+    of_row,
+    relation_reasons,
+    value_reasons,
+)
 from enterprise_node.private.policy import ANY, Approver, NodePolicy, TrusteeRules
 from enterprise_node.private.settings import Settings
 from enterprise_node.private.store import NodeStore
@@ -103,6 +110,8 @@ def exclude_by_plan(people: Iterable[Person], plan: Plan) -> None:
         if differing:
             raise OptionError(f"the plan does not fit the mapping: {'; '.join(differing[:3])}")
         reasons = value_reasons(person.own.integers, plan.measures, plan.indicators)
+        reasons += category_reasons(person.own, plan.table)
+        reasons += relation_reasons(person.own, plan.relations)
         if reasons:
             person.excluded = "; ".join(reasons)
 
@@ -175,6 +184,7 @@ def measures_file(person: Person) -> Mapping[str, object]:
     return {
         "enterprise": own.enterprise,
         "cohort": own.cohort,
+        "category": own.category,
         "measures": {
             name: {"unit": own.units[name], "value": str(value)}
             for name, value in own.integers.items()

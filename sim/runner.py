@@ -30,6 +30,7 @@ from sim.people import (
     roster_of,
     settle_in,
 )
+from sim.plain import profile_extras
 from sim.plans import Planner
 from sim.processes import Processes, wait_for_address
 from sim.progress import Reporter
@@ -65,7 +66,7 @@ def run_simulation(settings: Settings, reporter: Reporter) -> Summary:
         population = read_people(settings.records, settings.mapping, settings.cohorts)
         definitions = {n.replace("/", "_"): text for n, text in population.intake.definitions}
         planner = Planner(template, settings, definitions)
-        prepared = _prepare(population, planner)
+        prepared = prepare(population, planner)
     taking_part = sum(len(p.taking_part) for p in prepared)
     reporter.say(
         f"{len(population.everybody)} enterprises in {len(prepared)} cohorts; {taking_part} take "
@@ -114,7 +115,7 @@ def run_simulation(settings: Settings, reporter: Reporter) -> Summary:
             shutil.rmtree(settings.work, ignore_errors=True)
 
 
-def _prepare(population: Population, planner: Planner) -> list[Prepared]:
+def prepare(population: Population, planner: Planner) -> list[Prepared]:
     """Ask of every enterprise what its node would ask, so that rosters hold those who can join."""
     prepared = []
     for cohort, people in population.cohorts.items():
@@ -216,7 +217,7 @@ def _write(
                     item.cohort,
                     planner.title(item.cohort),
                     planner.period,
-                    "no enterprise of this cohort can take part",
+                    output.NOBODY,
                 )
             )
             continue
@@ -230,6 +231,7 @@ def _write(
         if deviation is not None:
             deviations[item.cohort] = deviation
             extras[item.cohort] = {"curve_deviation": f"{float(deviation):.6f}"}
+        extras.setdefault(item.cohort, {}).update(profile_extras(round_.plan, round_.people))
     output.write_nodes(settings.out / "nodes", population.everybody)
     output.write_bundle(
         settings.out / "bundle",

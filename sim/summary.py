@@ -56,6 +56,11 @@ class Summary:
         return sum(len(document["bands"]) for document in self.documents)
 
     @property
+    def cells(self) -> int:
+        """Published cells of tables that hold somebody, totals included, over all cohorts."""
+        return sum(bool(cell["n"]) for document in self.documents for cell in document["table"])
+
+    @property
     def released(self) -> int:
         """Cohorts that were published."""
         return sum(1 for document in self.documents if document["withheld"] is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,21 @@ def test_the_small_sector_is_withheld_with_a_reason_and_without_a_count(out: Pat
     assert document["n"] is None
     assert document["measures"] == {}
     assert document["bands"] == []
+
+
+def test_the_report_says_how_much_is_still_covered(out: Path) -> None:
+    """Of enterprises, not of sums: with a share, anybody had the withheld sector's total."""
+    able = [v for v in us_plants_measures().values() if v[0] in SECTORS and v[2] is None]
+    shown = [v for v in able if v[0] != "31"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    rows = re.findall(r"<tr>(.*?)</tr>", page.split("How much is still published")[1], re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    found = {one[0]: one[1:] for one in cells if len(one) == 3}
+    assert found["Cohorts"][0] == "2 / 3"
+    few = len(able) - len(shown) < 5
+    whole = f"at most {len(shown) + 4}" if few else str(len(able))
+    assert found["Members"][0] == f"{len(shown)} / {whole}"
+    assert found["Emissions"] == ["–", "–"]
 
 
 def test_the_bundle_with_its_withheld_round_is_accepted(out: Path) -> None:
