@@ -33,6 +33,7 @@ class Code(StrEnum):
     DUPLICATE_ENTERPRISE = "duplicate-enterprise"
     MISSING_FACTOR = "missing-factor"
     BELOW_ZERO = "below-zero"
+    UNKNOWN_CATEGORY = "unknown-category"
 
 
 @dataclass(frozen=True, slots=True)

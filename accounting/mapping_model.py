@@ -88,12 +88,16 @@ class RecordsPart(_Model):
 
 
 class EnterprisePart(_Model):
-    """Where the identity, the cohort, the group and the region of a row stand."""
+    """Where the identity, the cohort, the group, the region and the category of a row stand.
+
+    The category is the enterprise's place in a published table, such as its sector.
+    """
 
     id: ColumnName
     cohort: Source
     group: ColumnName | None = None
     region: Source | None = None
+    category: Source | None = None
 
 
 class FactorChoice(_Model):
@@ -249,9 +253,13 @@ class RecordMapping(_Model):
 
     schema_: Literal["cefed.mapping/1"] = Field(alias="schema")
     title: Text
+    period: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """The period that the records are of, as the plan writes it; a plan of another is refused."""
     definitions: dict[Text, Text] = {}
     records: RecordsPart = RecordsPart()
     enterprise: EnterprisePart
+    categories: dict[Text, Text] = {}
+    """What the records' words for a category are called in the table; empty: they are the same."""
     factors: FactorsPart = FactorsPart()
     columns: Annotated[tuple[Column, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     skip: Annotated[tuple[ColumnName, ...], BeforeValidator(_as_tuple)] = ()
@@ -267,7 +275,8 @@ class RecordMapping(_Model):
     def file_columns(self) -> tuple[str, ...]:
         """Every column that the records file must have."""
         names = [self.enterprise.id, *(c.name for c in self.columns), *self.records.where]
-        for source in (self.enterprise.cohort, self.enterprise.region):
+        part = self.enterprise
+        for source in (part.cohort, part.region, part.category):
             if source is not None and source.column is not None:
                 names.append(source.column)
         if self.enterprise.group is not None:

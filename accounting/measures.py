@@ -38,6 +38,7 @@ class MeasureValue:
 class EnterpriseMeasures:
     """What one row gave. `values` is empty when the row is excluded.
 
+    `category` is its place in published tables; None where it is unknown or the mapping names none.
     `memo` holds the parts of each emissions measure (`emissions/scope 1`, `/scope 2`, `/biogenic`),
     exact and in the measure's unit; biogenic is in no measure unless the mapping includes it.
     """
@@ -51,6 +52,7 @@ class EnterpriseMeasures:
     findings: tuple[Finding, ...]
     excluded: str | None
     notes: tuple[str, ...]
+    category: str | None = None
 
     @property
     def integers(self) -> dict[str, int]:
@@ -74,6 +76,7 @@ class Intake:
     not_used: Mapping[str, int]
     rows_left_out: int
     findings: tuple[Finding, ...] = field(repr=False, default=())
+    period: str | None = None
 
     @property
     def included(self) -> tuple[EnterpriseMeasures, ...]:
@@ -156,6 +159,7 @@ def compute_intake(
         not_used=dict(run.reader.not_used),
         rows_left_out=len(records.rows) - len(drafts),
         findings=(*records.findings, *(f for e in enterprises for f in e.findings)),
+        period=mapping.period,
     )
 
 
@@ -195,6 +199,7 @@ class _Run:
             findings=tuple(draft.findings),
             excluded="; ".join(map(_reason, errors)) or None,
             notes=notes,
+            category=draft.category,
         )
 
     def definitions(self) -> tuple[tuple[str, str], ...]:

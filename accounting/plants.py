@@ -35,6 +35,7 @@ def sum_plants(intake: Intake, enterprise: str, count: int) -> EnterpriseMeasure
         if len(named) > 1:
             excluded.append(f"its plants have different {what}: {', '.join(sorted(named))}")
     usable = not excluded
+    one_category = len({row.category for row in rows}) == 1
     return EnterpriseMeasures(
         enterprise=enterprise,
         cohort=rows[0].cohort,
@@ -44,8 +45,10 @@ def sum_plants(intake: Intake, enterprise: str, count: int) -> EnterpriseMeasure
         memo=_sums(row.memo for row in rows) if usable else {},
         findings=tuple(finding for row in rows for finding in row.findings),
         excluded="; ".join(excluded) or None,
+        category=rows[0].category if one_category else None,
         notes=(
             f"the sum of {count} plants (rows {', '.join(str(row.row) for row in rows)})",
+            *(() if one_category else ("its plants have different categories: it has none",)),
             *(f"row {row.row}: {note}" for row in rows for note in row.notes),
         ),
     )

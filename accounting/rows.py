@@ -27,6 +27,7 @@ class Draft:
     cohort: str
     group: str | None
     region: str | None
+    category: str | None = None
     values: dict[str, Fraction] = field(default_factory=dict)
     blanks: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -50,6 +51,7 @@ class RowReader:
         self.used = used
         self.index = records.index()
         self.not_used: Counter[str] = Counter()
+        self._categories = {normalise(k): v for k, v in mapping.categories.items()}
         for name in mapping.file_columns():
             if name not in self.index:
                 raise MappingError(
@@ -110,9 +112,28 @@ class RowReader:
             self.find(draft, part.id, Code.NO_ENTERPRISE, "the enterprise has no id")
         if not draft.cohort:
             self.find(draft, part.cohort.column or "", Code.MISSING, "the cohort is blank")
+        if part.category is not None:
+            draft.category = self._category(draft, part.category)
         for column in self.mapping.columns:
             self._number(draft, column)
         return draft
+
+    def _category(self, draft: Draft, source: Source) -> str | None:
+        """The row's category in the table's words; None, with a warning, where it is not known.
+
+        No error: only a round that publishes a table asks for it, and such a round refuses the row.
+        """
+        place, text = source.column or "", self._source(draft.row, source)
+        if text is None:
+            self.find(draft, place, Code.MISSING, "the category is blank", Severity.WARNING)
+            return None
+        if not self._categories:
+            return text
+        known = self._categories.get(text)
+        if known is None:
+            message = f"category {text!r} is not in [categories]{suggest(text, self._categories)}"
+            self.find(draft, place, Code.UNKNOWN_CATEGORY, message, Severity.WARNING)
+        return known
 
     def _number(self, draft: Draft, column: Column) -> None:
         text = self._cell(draft.row, column.name)

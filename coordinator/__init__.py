@@ -10,8 +10,8 @@ of a key and sees no value that the release policy did not let through. In order
 - the operator: `checking`, `status`, `operator`, `roundfiles`, `synthetic`, `rehearsal`, `export`,
   `cli_common`, `cli_members`, `cli_trustees`, `cli_rounds`, `cli`;
 - the report: `nodes` and `documents` (reading a release), `choices` (strategies over bands),
-  `targets`, `figures`, `texts`, `svg`, `charts`, `tables`, `sections`, `closing_sections`,
-  `report` (the bilingual page).
+  `targets`, `figures`, `reasons`, `texts`, `svg`, `charts`, `tables`, `sections`,
+  `closing_sections`, `report` (the bilingual page).
 """
 
 # Before anything here imports grpc: it reads what TLS may do when it is imported.

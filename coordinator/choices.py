@@ -113,13 +113,16 @@ class Ladder:
 
 
 def ladder_of(cohort: Cohort) -> Ladder | None:
-    """The cohort's bands as a strategy sees them, or None where no ranking publishes sums.
+    """The cohort's bands as a strategy sees them, or None where no ranking publishes sums, where
+    there is one band only, or where noise hides how the bands differ.
+
+    A strategy tells enterprises apart by their band; with one band it would ask everybody to leave.
 
     Where higher is better (output per tonne) the denominator is the burden; where lower is better
     (emissions per tonne of product) the numerator is, and cost has the raw unit of the two sums.
     """
     ranked = cohort.ranked
-    if cohort.withheld is not None or ranked is None or not cohort.bands:
+    if cohort.withheld is not None or ranked is None or len(cohort.bands) < 2:
         return None
     output, emissions = ranked.numerator, ranked.denominator
     if not ranked.higher_is_better:
@@ -135,6 +138,8 @@ def ladder_of(cohort: Cohort) -> Ladder | None:
         )
         check_ascending(items)
     except ModelError as error:
+        if cohort.noise is not None:
+            return None  # noise has put bands out of their order, or below zero
         raise DocumentError(f"cohort {cohort.name!r}, bands: {error}") from error
     return Ladder(
         bands=tuple(band for _, band in numbered),

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from coordinator import coverage
+from coordinator.coverage import Covered
 from coordinator.documents import Cohort
 from coordinator.errors import DocumentError
 from coordinator.figures import percent, plain, unit_name
@@ -18,11 +20,12 @@ from coordinator.texts import Html, Texts, html
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,40})?\Z")
 
 
-def withheld(notes: Notes, texts: Texts) -> Html:
-    """Every withheld cell with its number and its reason."""
+def withheld(cohorts: Sequence[Cohort], notes: Notes, texts: Texts) -> Html:
+    """Every withheld cell with its number and its reason, and how much is still covered."""
     heading = tag("h2", texts("page.withheld"))
+    left = covered(cohorts, texts)
     if not notes.items:
-        return tag("section", join([heading, tag("p", texts("withheld.none"))]))
+        return tag("section", join([heading, tag("p", texts("withheld.none")), left]))
     head = [
         texts("withheld.number"),
         texts("table.cohort"),
@@ -39,7 +42,42 @@ def withheld(notes: Notes, texts: Texts) -> Html:
         for note in notes.items
     ]
     intro = tag("p", texts("withheld.intro"))
-    return tag("section", join([heading, intro, table(head, rows, "notes")]))
+    return tag("section", join([heading, intro, table(head, rows, "notes"), left]))
+
+
+def covered(cohorts: Sequence[Cohort], texts: Texts) -> Html:
+    """What disclosure control left: the share of cohorts, cells, enterprises and sums published."""
+    published, found = coverage.together(cohorts)
+    head = [texts("coverage.what"), texts("coverage.part"), texts("coverage.share")]
+    named = [
+        (texts("page.cohorts"), published),
+        (texts("coverage.cells"), found.cells),
+        (texts("fact.members"), found.members),
+    ]
+    rows: list[list[object]] = [
+        [name, _counted(one, texts), _of(one, texts)] for name, one in named
+    ]
+    rows += [
+        [texts.name("measure", name), html("–"), _of(one, texts)]
+        for name, one in found.measures.items()
+    ]
+    note = tag("p", texts("coverage.note"), class_="note")
+    return join([tag("h4", texts("coverage.heading")), table(head, rows, "budget"), note])
+
+
+def _counted(one: Covered, texts: Texts) -> Html:
+    if one.whole is None:
+        return html(one.part)
+    return texts(
+        "coverage.of_at_most" if one.at_most else "coverage.of", part=one.part, all=one.whole
+    )
+
+
+def _of(one: Covered, texts: Texts) -> Html:
+    if one.share is None:
+        return html("–")
+    shown = percent(one.share)
+    return texts("coverage.at_least", share=shown) if one.at_most else html(shown)
 
 
 def accuracy(
@@ -51,10 +89,12 @@ def accuracy(
         DocumentError: a `curve_deviation` that is not a plain decimal.
     """
     shown = [cohort for cohort in cohorts if cohort.withheld is None]
-    keys = ("integers", "ratios", "bands", "curve", "noise")
+    noisy = _noise(cohorts, texts)
+    keys = ("ratios", "bands") if noisy else ("integers", "ratios", "bands", "curve", "noise")
+    said = [*noisy, *(texts(f"accuracy.{key}") for key in keys)]
     parts: list[Html] = [
         tag("h2", texts("page.accuracy")),
-        tag("ul", join(tag("li", texts(f"accuracy.{key}")) for key in keys), class_="plain"),
+        tag("ul", join(tag("li", one) for one in said), class_="plain"),
     ]
     if shown:
         head = [
@@ -76,6 +116,22 @@ def accuracy(
         parts.append(table(head, rows, "budget"))
         parts.append(tag("p", texts("accuracy.deviation_note"), class_="note"))
     return tag("section", join(parts))
+
+
+def _noise(cohorts: Sequence[Cohort], texts: Texts) -> list[Html]:
+    """What the noise of each cohort that has some protects, and what it costs."""
+    return [
+        texts(
+            "accuracy.noise_added",
+            cohort=cohort.name,
+            epsilon=cohort.noise.epsilon,
+            delta=cohort.noise.delta,
+            budget=cohort.noise.budget_epsilon,
+            colluding=cohort.noise.colluding,
+        )
+        for cohort in cohorts
+        if cohort.noise is not None
+    ]
 
 
 def _rounding(cohort: Cohort, texts: Texts) -> Html:

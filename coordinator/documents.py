@@ -39,6 +39,22 @@ class Band:
 
 
 @dataclass(frozen=True)
+class TableCell:
+    """A cell of a table: `path` is empty for the total; `n` is None where it is withheld."""
+
+    path: str
+    n: int | None
+    withheld: str | None
+    measures: Mapping[str, Quantity]
+    indicators: Mapping[str, Quantity]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of its path, from the outermost."""
+        return tuple(self.path.split("/")) if self.path else ()
+
+
+@dataclass(frozen=True)
 class CutPoint:
     """The indicator's value below which `share` of the members lie; `target` is what was sought."""
 
@@ -65,12 +81,26 @@ class RankedList:
 
 @dataclass(frozen=True)
 class BestDecile:
-    """Ratio of sums over the best bands nearest to one tenth of the members."""
+    """Ratio of sums over the best bands nearest to one tenth of the members.
+
+    `near` is false where no set of bands holds about a tenth.
+    """
 
     indicator: str
     share: str
     n: int
     value: Quantity
+    near: bool
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What the sums of a cohort tell of one enterprise at most, in the release's own words."""
+
+    epsilon: str
+    delta: str
+    budget_epsilon: str
+    colluding: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +117,9 @@ class Cohort:
     definitions: Mapping[str, str]
     minimum_cohort: int | None
     dominance_percent: int | None
+    largest_share_percent: int | None
+    top_count: int | None
+    top_share_percent: int | None
     measures: Mapping[str, Quantity]
     withheld_measures: Mapping[str, str]
     indicators: Mapping[str, Indicator]
@@ -94,6 +127,35 @@ class Cohort:
     bands: tuple[Band, ...]
     rankings: Mapping[str, RankedList]
     best_decile: BestDecile | None
+    best_withheld: str | None
+    tabulated_by: str | None = None
+    table: tuple[TableCell, ...] = ()
+    noise: Noise | None = None
+
+    @property
+    def leaves(self) -> tuple[TableCell, ...]:
+        """The cells of the table that have no parts."""
+        inner = {cell.parts[:-1] for cell in self.table if cell.parts}
+        return tuple(cell for cell in self.table if cell.parts not in inner)
+
+    @property
+    def measure_names(self) -> frozenset[str]:
+        """The measures that its plan publishes, withheld ones included; none of a withheld cohort.
+
+        A guard, which only protects others, is not among them.
+        """
+        used = (
+            name for one in self.indicators.values() for name in (one.numerator, one.denominator)
+        )
+        return frozenset((*self.measures, *self.withheld_measures, *used))
+
+    @property
+    def totals_only(self) -> bool:
+        """Whether the bands that the plan asks for have become one, which says no more than totals.
+
+        An earlier round opened data of the same enterprises, or the policy passes no finer ones.
+        """
+        return len(self.bands) == 1
 
     @property
     def ranked(self) -> Indicator | None:
@@ -133,7 +195,12 @@ def read_cohorts(documents: Sequence[Mapping[str, object]]) -> tuple[Cohort, ...
 
 
 def _quantities(node: Node) -> dict[str, Quantity]:
-    return {name: item.quantity("value", item.text("unit")) for name, item in node.nodes()}
+    """Every figure that has a value; noise may leave a ratio without one."""
+    return {
+        name: item.quantity("value", item.text("unit"))
+        for name, item in node.nodes()
+        if not item.null("value")
+    }
 
 
 def _indicator(name: str, node: Node) -> Indicator:
@@ -157,6 +224,19 @@ def _band(node: Node, unit: str) -> Band:
         measures=_quantities(node.node("measures")),
         indicators=_quantities(node.node("indicators")),
     )
+
+
+def _table_cell(node: Node) -> TableCell:
+    cell = TableCell(
+        path=node.text("path"),
+        n=node.count("n") if node.has("n") else None,
+        withheld=node.optional_text("withheld"),
+        measures=_quantities(node.node("measures")),
+        indicators=_quantities(node.node("indicators")),
+    )
+    if (cell.n is None) != (cell.withheld is not None):
+        raise DocumentError(f"{node.path}: a cell has either a count or a reason")
+    return cell
 
 
 def _ranked_list(name: str, node: Node, indicator: Indicator | None) -> RankedList:
@@ -184,6 +264,7 @@ def _best_decile(node: Node) -> BestDecile | None:
         share=node.text("share"),
         n=node.count("n"),
         value=node.quantity("value", unit),
+        near=node.flag("near", default=True),
     )
 
 
@@ -209,10 +290,11 @@ def _cohort(node: Node) -> Cohort:
         n=node.count("n") if node.has("n") else None,
         withheld=node.optional_text("withheld"),
         definitions=node.node("definitions").texts(),
-        minimum_cohort=policy.count("minimum_cohort") if policy.has("minimum_cohort") else None,
-        dominance_percent=(
-            policy.count("dominance_percent") if policy.has("dominance_percent") else None
-        ),
+        minimum_cohort=_count_if_any(policy, "minimum_cohort"),
+        dominance_percent=_count_if_any(policy, "dominance_percent"),
+        largest_share_percent=_count_if_any(policy, "largest_share_percent"),
+        top_count=_count_if_any(policy, "top_count"),
+        top_share_percent=_count_if_any(policy, "top_share_percent"),
         measures=_quantities(node.node("measures")),
         withheld_measures=node.node("withheld_measures").texts(),
         indicators=indicators,
@@ -220,4 +302,21 @@ def _cohort(node: Node) -> Cohort:
         bands=tuple(_band(item, unit) for item in node.sequence("bands")),
         rankings=rankings,
         best_decile=_best_decile(node.node("best_decile")) if node.has("best_decile") else None,
+        best_withheld=node.node("best_decile").optional_text("withheld"),
+        tabulated_by=node.optional_text("tabulated_by"),
+        table=tuple(_table_cell(item) for item in node.sequence("table")),
+        noise=_noise(node.node("noise")) if node.has("noise") else None,
     )
+
+
+def _noise(node: Node) -> Noise:
+    return Noise(
+        epsilon=node.text("epsilon"),
+        delta=node.text("delta"),
+        budget_epsilon=node.text("budget_epsilon"),
+        colluding=node.count("colluding"),
+    )
+
+
+def _count_if_any(node: Node, name: str) -> int | None:
+    return node.count(name) if node.has(name) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
@@ -17,11 +17,17 @@ _RATIO = re.compile(r"[0-9]{1,20}(/0*[1-9][0-9]{0,19}|\.[0-9]{1,40})?\Z")
 
 @dataclass(frozen=True)
 class Quantity:
-    """A published figure: its exact decimal text, its value and its unit."""
+    """A published figure: its exact decimal text, its value and its unit.
+
+    Where the plan adds noise, a sum has an ``error`` and a ratio an ``interval``, whose upper end
+    may be open: what 95 % of all noise stays within.
+    """
 
     text: str
     value: Fraction
     unit: str
+    error: Fraction | None = None
+    interval: tuple[Fraction, Fraction | None] | None = None
 
 
 class Node:
@@ -35,6 +41,10 @@ class Node:
 
     def has(self, key: str) -> bool:
         return self._items.get(key) is not None
+
+    def null(self, key: str) -> bool:
+        """Whether the field is there, and null."""
+        return key in self._items and self._items[key] is None
 
     def get(self, key: str) -> object:
         if key not in self._items:
@@ -56,6 +66,12 @@ class Node:
             raise DocumentError(f"{self.path}: field {key!r} must be a whole number, zero or more")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._items.get(key, default)
+        if not isinstance(value, bool):
+            raise DocumentError(f"{self.path}: field {key!r} must be true or false")
+        return value
+
     def node(self, key: str) -> Node:
         return Node(self._items.get(key) or {}, f"{self.path}, {key}")
 
@@ -73,9 +89,26 @@ class Node:
 
     def quantity(self, key: str, unit: str) -> Quantity:
         text = self.text(key)
-        if not _DECIMAL.match(text):
-            raise DocumentError(f"{self.path}: field {key!r} is not a plain decimal: {text[:40]!r}")
-        return Quantity(text, Fraction(text), unit)
+        found = Quantity(text, self._decimal(text, key), unit)
+        return self._with_noise(found) if key == "value" else found
+
+    def _with_noise(self, found: Quantity) -> Quantity:
+        if self.has("error"):
+            return replace(found, error=self._decimal(self.text("error"), "error"))
+        if self.has("interval"):
+            ends = self.get("interval")
+            if not isinstance(ends, list | tuple) or len(ends) != 2:
+                raise DocumentError(f"{self.path}: field 'interval' must hold two ends")
+            lower, upper = ends
+            most = None if upper is None else self._decimal(upper, "interval")
+            return replace(found, interval=(self._decimal(lower, "interval"), most))
+        return found
+
+    def _decimal(self, text: object, key: str) -> Fraction:
+        if not isinstance(text, str) or not _DECIMAL.match(text):
+            shown = str(text)[:40]
+            raise DocumentError(f"{self.path}: field {key!r} is not a plain decimal: {shown!r}")
+        return Fraction(text)
 
     def optional_quantity(self, key: str, unit: str) -> Quantity | None:
         return self.quantity(key, unit) if self.has(key) else None

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
-from coordinator import closing_sections
+from coordinator import closing_sections, profile_section
 from coordinator.choices import DEFAULT_GOAL, Goal
 from coordinator.documents import Cohort, read_cohorts
 from coordinator.figures import count
 from coordinator.sections import cohort_section
-from coordinator.tables import Notes, join, overview, quantity, tag
+from coordinator.tables import Notes, best_share, join, overview, quantity, tag
 from coordinator.texts import LANGUAGES, Html, Texts, html, template
 
 # Entries of `run` that have a place of their own in the header; others are shown as they come.
@@ -55,14 +55,19 @@ def render_report(
             "flower"), `key_id`, `key_bits`, `trustees`, `threshold`, `quorum`, `excluded`,
             `generated_by`, `generated_at`, `bundle` (path for `cefed verify`), `single_machine`
             ("yes" where all roles ran on one machine). Any other entry is shown under its name.
-        extras: for a cohort what only a simulation knows: `curve_deviation`, a share of 1.
+        extras: for a cohort what only a simulation knows: `curve_deviation`, a share of 1, and
+            `profile NAME`, what that profile would publish (`coordinator.profile_section`). What a
+            withheld cohort holds is not among it: the page is public.
         goal: the reduction the authority names; must be the one `write_targets` is given.
 
     Raises:
         DocumentError: a document does not follow the schema.
     """
     cohorts = read_cohorts(documents)
-    editions = [_edition(cohorts, run, extras or {}, goal, Texts(lang)) for lang in LANGUAGES]
+    published = {name for cohort in cohorts for name in cohort.measure_names}
+    editions = [
+        _edition(cohorts, run, extras or {}, goal, Texts(lang, published)) for lang in LANGUAGES
+    ]
     return Template(template("page.html")).substitute(
         title=escape(run.get("title") or Texts("en")("page.title")),
         style=template("style.css"),
@@ -87,7 +92,8 @@ def _edition(
         parts += [_headline(cohort, texts) for cohort in cohorts if cohort.withheld is None]
     parts.append(_overview(cohorts, texts, notes))
     parts.append(_cohorts(cohorts, texts, notes, goal, folded))
-    parts.append(closing_sections.withheld(notes, texts))
+    parts.append(closing_sections.withheld(cohorts, notes, texts))
+    parts.append(profile_section.profiles(cohorts, extras, texts))
     parts.append(closing_sections.accuracy(cohorts, extras, texts))
     parts.append(closing_sections.verify(run.get("bundle", "bundle"), texts))
     parts.append(closing_sections.method(texts))
@@ -178,13 +184,27 @@ def _key(run: Mapping[str, str], texts: Texts) -> Html:
 
 
 def _policy(cohorts: Sequence[Cohort], texts: Texts) -> Html:
-    policies = {(c.minimum_cohort, c.dominance_percent) for c in cohorts if c.minimum_cohort}
+    policies = {
+        (
+            c.minimum_cohort,
+            c.dominance_percent,
+            c.largest_share_percent,
+            c.top_count,
+            c.top_share_percent,
+        )
+        for c in cohorts
+        if c.minimum_cohort
+    }
     if len(policies) != 1:
         return texts("fact.varies") if policies else Html("")
-    minimum, dominance = policies.pop()
+    minimum, dominance, largest, top, top_share = policies.pop()
     parts = [texts("fact.policy_minimum", n=minimum)]
     if dominance is not None:
         parts.append(texts("fact.policy_dominance", p=dominance))
+    if largest is not None:
+        parts.append(texts("fact.policy_largest", s=largest))
+    if top is not None and top_share is not None:
+        parts.append(texts("fact.policy_top", n=top, s=top_share))
     return _lines(parts)
 
 
@@ -211,7 +231,11 @@ def _headline(cohort: Cohort, texts: Texts) -> Html:
         if indicator.value is not None
     ]
     if cohort.best_decile is not None:
-        tiles.append((texts("table.best"), quantity(cohort.best_decile.value, texts)))
+        best = cohort.best_decile
+        name = texts("table.best")
+        if not best.near:
+            name = texts("table.best_tile", share=best_share(cohort, best))
+        tiles.append((name, quantity(best.value, texts)))
     shown = join(tag("div", join([tag("dt", name), tag("dd", value)])) for name, value in tiles)
     return tag("dl", shown, class_="tiles")
 

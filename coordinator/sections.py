@@ -24,12 +24,15 @@ from coordinator.choices import (
 from coordinator.documents import Cohort, RankedList
 from coordinator.figures import count, percent, plain, unit_name
 from coordinator.nodes import Quantity
+from coordinator.table_section import table_section
 from coordinator.tables import (
     Notes,
     anchor,
     label,
     members,
     number,
+    one_band,
+    one_band_reason,
     quantity,
     table,
     tag,
@@ -64,25 +67,38 @@ def _body(cohort: Cohort, identity: str, texts: Texts, notes: Notes, goal: Goal)
         parts.append(tag("p", joined(words, " "), class_="callout"))
         return joined(parts)
     ranked = cohort.ranked
-    if ranked and cohort.bands and all(ranked.name in b.indicators for b in cohort.bands):
+    if ranked and len(cohort.bands) > 1 and all(ranked.name in b.indicators for b in cohort.bands):
         drawing = charts.distribution(f"{identity}-spread", cohort.bands, ranked, texts)
         title = texts("cohort.distribution", indicator=texts.name("indicator", ranked.name))
         parts.append(_figure(title, drawing, texts("cohort.distribution_note"), texts, "wide"))
-    ladder = ladder_of(cohort)
-    if ladder is None:
-        reason = texts("reason.no_bands")
-        cell = notes.cell(cohort, texts("withheld.bands"), reason, texts)
-        parts.append(tag("p", joined([texts("cohort.no_strategy"), cell], " "), class_="callout"))
+    if cohort.table:  # sums by cell instead of by band, so no strategies over bands
+        parts.append(table_section(cohort, texts, notes))
     else:
-        choices = choose(ladder, goal)
-        parts.append(_costs(identity, ladder, choices, goal, texts))
-        if cohort.name == PUBLISHED_CASE:
-            parts.append(tag("aside", texts("note.region_a"), class_="callout"))
-        parts.append(_strategies(cohort, ladder, choices, goal, texts))
-        parts.append(_targets(cohort, ladder, choices, texts))
+        parts += _by_band(cohort, identity, texts, notes, goal)
     parts.append(_cut_points(cohort, texts, notes))
     parts.append(_totals(cohort, texts, notes))
     return joined(parts)
+
+
+def _by_band(cohort: Cohort, identity: str, texts: Texts, notes: Notes, goal: Goal) -> list[Html]:
+    """Strategies and targets over the bands, or why there are none."""
+    ladder = ladder_of(cohort)
+    if ladder is None and cohort.totals_only:
+        reason = one_band_reason(cohort, texts)
+        notes.number(cohort, texts("withheld.all_bands"), reason, texts)
+        return [tag("p", reason, class_="callout")]
+    if ladder is None:
+        reason = texts("reason.noise" if cohort.noise and cohort.bands else "reason.no_bands")
+        cell = notes.cell(cohort, texts("withheld.bands"), reason, texts)
+        words = joined([texts("cohort.no_strategy"), cell], " ")
+        return [tag("p", words, class_="callout")]
+    choices = choose(ladder, goal)
+    parts = [_costs(identity, ladder, choices, goal, texts)]
+    if cohort.name == PUBLISHED_CASE:
+        parts.append(tag("aside", texts("note.region_a"), class_="callout"))
+    parts.append(_strategies(cohort, ladder, choices, goal, texts))
+    parts.append(_targets(cohort, ladder, choices, texts))
+    return parts
 
 
 def _identity(cohort: Cohort, texts: Texts) -> Html:
@@ -248,6 +264,13 @@ def _ranking(cohort: Cohort, ranking: RankedList, texts: Texts, notes: Notes) ->
     if ranking.withheld is not None:
         what = texts("withheld.ranking", name=name)
         cell = notes.cell(cohort, what, texts.reason(ranking.withheld), texts)
+        return tag("div", joined([tag("h5", name), tag("p", cell)]))
+    if len(ranking.bands) == 1:
+        if ranking.name == cohort.ranking:
+            cell = one_band(cohort, texts, notes)
+        else:
+            what = texts("withheld.ranking", name=name)
+            cell = notes.cell(cohort, what, texts("reason.one_band"), texts)
         return tag("div", joined([tag("h5", name), tag("p", cell)]))
     title = name
     if ranking.name != cohort.ranking:

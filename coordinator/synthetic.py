@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from accounting.measures import compute_file
+from coordinator.deciding import LEAF
+from coordinator.deciding import Member as Member
 from coordinator.errors import SettingsError
 from protocols.plan import Indicator, Measure, Plan
+from protocols.table import Table
 
-Member = Mapping[str, int]
 Source = Callable[[random.Random], Member]
 """Draws one member."""
 
@@ -44,6 +46,8 @@ def made_up(plan: Plan) -> Source:
         for measure in plan.measures:
             if measure.name not in values:
                 values[measure.name] = _draw_size(measure, chance)
+        if plan.table is not None:
+            values[LEAF] = chance.randrange(len(plan.table.leaves))
         return values
 
     return draw
@@ -56,7 +60,7 @@ def redrawn(plan: Plan, sample: Sequence[Member]) -> Source:
 
     :raises SettingsError: no member of the sample fits the plan.
     """
-    usable = [member for member in sample if _fits(plan, member)]
+    usable = [member for member in sample if not why_unfit(plan, member)]
     if not usable:
         raise SettingsError(
             "no record of the sample can take part under this plan: check its bounds, units and "
@@ -67,26 +71,80 @@ def redrawn(plan: Plan, sample: Sequence[Member]) -> Source:
         member = chance.choice(usable)
         factor = Fraction(_log_uniform(chance, 1 / STRETCH, STRETCH)).limit_denominator(10_000)
         scaled = {m.name: round(member[m.name] * factor) for m in plan.measures}
-        return scaled if _fits(plan, scaled) else member
+        if LEAF in member:
+            scaled[LEAF] = member[LEAF]
+        return member if why_unfit(plan, scaled) else scaled
 
     return draw
 
 
-def read_sample(records: Path, mapping: Path, cohort: str | None = None) -> list[Member]:
-    """The integers of every usable row of a records file.
+def read_sample(
+    records: Path, mapping: Path, cohort: str | None = None, table: Table | None = None
+) -> list[Member]:
+    """The integers of every usable row of a records file: the first part of :func:`sample_of`.
 
-    :param cohort: of this cohort only.
     :raises AccountingError: the files cannot be used. :raises SettingsError: no usable row.
     """
-    rows: list[Member] = [
-        row.integers
-        for row in compute_file(records, mapping).enterprises
-        if row.excluded is None and cohort in (None, row.cohort)
-    ]
+    return sample_of(records, mapping, cohort, table)[0]
+
+
+def sample_of(
+    records: Path, mapping: Path, cohort: str | None = None, table: Table | None = None
+) -> tuple[list[Member], list[str]]:
+    """The integers of every usable row of a records file, and why the other rows are not usable.
+
+    :param cohort: of this cohort only.
+    :param table: the plan's; a row whose category is none of its leaves is not usable.
+    :returns: members; a sentence for each dropped row, for the operator only: it names the row.
+    :raises AccountingError: the files cannot be used. :raises SettingsError: no usable row.
+    """
+    rows: list[Member] = []
+    dropped = []
+    for row in compute_file(records, mapping).enterprises:
+        if cohort not in (None, row.cohort):
+            continue
+        if row.excluded is not None:
+            dropped.append(f"{row.enterprise}: {row.excluded}")
+        elif table is None:
+            rows.append(row.integers)
+        elif row.category in table.leaves:
+            rows.append({**row.integers, LEAF: table.leaves.index(row.category)})
+        else:
+            dropped.append(
+                f"{row.enterprise}: its category {row.category!r} is no leaf of table "
+                f"{table.name!r}"
+            )
     if not rows:
         where = f" of cohort {cohort}" if cohort else ""
-        raise SettingsError(f"{records} has no usable row{where}")
-    return rows
+        first = f"; the first: {dropped[0]}" if dropped else ""
+        raise SettingsError(f"{records} has no usable row{where}{first}")
+    return rows, dropped
+
+
+def lost(dropped: Sequence[str], unfit: Sequence[str]) -> list[str]:
+    """What to tell the operator about rows of a sample that take no part, with the first reason.
+
+    :param dropped: :func:`sample_of`'s. :param unfit: :func:`why_unfit`'s, of the rows left.
+    """
+    groups = ((dropped, "are not usable"), (unfit, "do not fit the plan"))
+    return [
+        f"{len(found)} of the sample's rows {what} and are left out; the first: {found[0]}"
+        for found, what in groups
+        if found
+    ]
+
+
+def why_unfit(plan: Plan, member: Member) -> str:
+    """Why a member of a sample cannot take part under the plan; empty if it can."""
+    if plan.table is not None and LEAF not in member:
+        return f"it has no place in table {plan.table.name!r}"
+    for m in plan.measures:
+        if m.name not in member:
+            return f"it has no {m.name}"
+        if not m.minimum <= member[m.name] <= m.bound:
+            return f"its {m.name} is not from {m.minimum} to {m.bound} {m.unit}"
+    zero = [i.denominator for i in plan.ranked_indicators if not member[i.denominator] > 0]
+    return f"its {zero[0]} is zero" if zero else ""
 
 
 def _draw_ratio(
@@ -115,12 +173,6 @@ def _draw_size(measure: Measure, chance: random.Random) -> int:
 
 def _within(measure: Measure, value: float, least: int = 0) -> int:
     return min(measure.bound, max(measure.minimum, least, round(value)))
-
-
-def _fits(plan: Plan, member: Member) -> bool:
-    if any(not m.minimum <= member.get(m.name, -1) <= m.bound for m in plan.measures):
-        return False
-    return all(member[i.denominator] > 0 for i in plan.ranked_indicators)
 
 
 def _log_uniform(chance: random.Random, low: float, high: float) -> float:

@@ -6,11 +6,11 @@ Called by `coordinator.sections` and `coordinator.report`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from coordinator import charts
-from coordinator.documents import Cohort, CutPoint
+from coordinator.documents import BestDecile, Cohort, CutPoint
 from coordinator.figures import count, percent, readable, unit_name
 from coordinator.nodes import Quantity
 from coordinator.texts import Html, Texts, html
@@ -76,7 +76,23 @@ def quantity(value: Quantity, texts: Texts, unit: bool = True) -> Html:
     number, name = readable(value, texts.language)
     exact = f"{value.text} {value.unit}"
     shown = tag("span", number, class_="figure", title=exact)
-    return join([shown, tag("span", name, class_="unit")], " ") if unit else shown
+    parts = [shown, tag("span", name, class_="unit")] if unit else [shown]
+    parts += _noise(value, texts)
+    return join(parts, " ") if len(parts) > 1 else shown
+
+
+def _noise(value: Quantity, texts: Texts) -> list[Html]:
+    """How far noise may have moved the figure, where it has any."""
+    if value.error is not None:
+        width, name = readable(replace(value, value=value.error), texts.language)
+        return [tag("small", f"± {width} {name}")]
+    if value.interval is None:
+        return []
+    ends = [
+        "∞" if end is None else readable(replace(value, value=end), texts.language)[0]
+        for end in value.interval
+    ]
+    return [tag("small", " – ".join(ends))]
 
 
 def number(value: Quantity, texts: Texts) -> Html:
@@ -161,7 +177,7 @@ def overview(cohorts: Sequence[Cohort], texts: Texts, notes: Notes) -> Html:
             row += [_indicator(cohort, name, texts, notes, len(units[name]) > 1) for name in names]
             row += [_quartile(cohort, at, texts, notes, not shared) for at, _ in QUARTILES]
             row.append(_best_decile(cohort, texts, notes, not shared))
-            row.append(_sparkline(cohort, texts, notes.edition))
+            row.append(_sparkline(cohort, texts, notes))
         rows.append(row)
     return table(head, rows, "cohorts")
 
@@ -169,17 +185,43 @@ def overview(cohorts: Sequence[Cohort], texts: Texts, notes: Notes) -> Html:
 def _best_decile(cohort: Cohort, texts: Texts, notes: Notes, unit: bool) -> Html:
     """The best-decile mean with its real share and n, or its withheld note."""
     best = cohort.best_decile
+    if cohort.table:
+        return html("–")  # sums by cell: there are no bands to be the best
+    if cohort.totals_only:
+        return one_band(cohort, texts, notes)
     if best is None:
-        return notes.cell(cohort, texts("withheld.best"), texts("reason.no_best"), texts)
-    share = percent(Fraction(best.n, cohort.n)) if cohort.n else best.share
-    detail = texts("table.best_detail", n=count(best.n), share=share)
+        reason = texts("reason.noise" if cohort.noise else "reason.no_best")
+        if cohort.best_withheld is not None:
+            reason = texts.reason(cohort.best_withheld)
+        return notes.cell(cohort, texts("withheld.best"), reason, texts)
+    detail = texts(
+        "table.best_detail" if best.near else "table.best_far",
+        n=count(best.n),
+        share=best_share(cohort, best),
+    )
     return join([quantity(best.value, texts, unit), tag("small", detail)])
+
+
+def best_share(cohort: Cohort, best: BestDecile) -> str:
+    """The share of the members that are in the best bands, for people."""
+    return percent(Fraction(best.n, cohort.n)) if cohort.n else best.share
 
 
 def whole(cohort: Cohort, texts: Texts, notes: Notes) -> Html:
     """The cell of a cohort that is withheld as a whole."""
     reason = texts.reason(cohort.withheld or "")
     return notes.cell(cohort, texts("withheld.whole"), reason, texts)
+
+
+def one_band(cohort: Cohort, texts: Texts, notes: Notes) -> Html:
+    """What stands for bands, quartiles and the best decile where there is one band: one note."""
+    return notes.cell(cohort, texts("withheld.all_bands"), one_band_reason(cohort, texts), texts)
+
+
+def one_band_reason(cohort: Cohort, texts: Texts) -> Html:
+    """Why there is one band: an earlier round would have left one of every ranking."""
+    parted = any(len(ranking.bands) > 1 for ranking in cohort.rankings.values())
+    return texts("reason.no_bands" if parted else "reason.one_band")
 
 
 def _indicator_reason(cohort: Cohort, name: str, texts: Texts) -> Html:
@@ -191,6 +233,8 @@ def _indicator_reason(cohort: Cohort, name: str, texts: Texts) -> Html:
     for measure in needed:
         if measure in cohort.withheld_measures:
             return texts.reason(cohort.withheld_measures[measure])
+    if cohort.noise is not None and indicator is not None:
+        return texts("reason.noise")
     return texts("reason.needs_measure")
 
 
@@ -226,6 +270,10 @@ def _indicator(cohort: Cohort, name: str, texts: Texts, notes: Notes, unit: bool
 
 
 def _quartile(cohort: Cohort, target: Fraction, texts: Texts, notes: Notes, unit: bool) -> Html:
+    if cohort.table:
+        return html("–")
+    if cohort.totals_only:
+        return one_band(cohort, texts, notes)
     ranking = cohort.rankings.get(cohort.ranking or "")
     point = ranking.cut(target) if ranking else None
     if point is not None:
@@ -238,14 +286,16 @@ def _quartile(cohort: Cohort, target: Fraction, texts: Texts, notes: Notes, unit
     return notes.cell(cohort, what, reason, texts)
 
 
-def _sparkline(cohort: Cohort, texts: Texts, edition: str) -> Html:
+def _sparkline(cohort: Cohort, texts: Texts, notes: Notes) -> Html:
     ranked = cohort.ranked
     if ranked is None or any(ranked.name not in band.indicators for band in cohort.bands):
         return html("–")
     if not cohort.bands:
         return html("–")
+    if cohort.totals_only:
+        return one_band(cohort, texts, notes)
     drawing = charts.distribution(
-        f"{edition}-{anchor(cohort)}-small", cohort.bands, ranked, texts, compact=True
+        f"{notes.edition}-{anchor(cohort)}-small", cohort.bands, ranked, texts, compact=True
     )
     label = tag("small", len(cohort.bands))
     return join([tag("span", Html(drawing), class_="spark"), label])

@@ -6,14 +6,14 @@ markup; the values filled into them come from plans and are escaped here.
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
 
 from coordinator.figures import Language
+from coordinator.reasons import MEASURE, Sentence, chinese_cells, sentences
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 HTML_LANGUAGE: Mapping[Language, str] = {"en": "en", "zh": "zh-CN"}
@@ -36,12 +36,6 @@ def catalogue() -> dict[str, dict[str, str]]:
     }
 
 
-@cache
-def _reasons() -> tuple[tuple[re.Pattern[str], str], ...]:
-    patterns = tomllib.loads(template("texts.toml"))["reasons"]["pattern"]
-    return tuple((re.compile(item["match"], re.IGNORECASE), item["zh"]) for item in patterns)
-
-
 class Html(str):
     """Text that is markup already and must not be escaped again."""
 
@@ -56,9 +50,13 @@ def html(value: object) -> Html:
 class Texts:
     """The catalogue in one language."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, published: Collection[str] = ()) -> None:
+        """
+        :param published: names of the measures that a release may publish; none if not known.
+        """
         self.language = language
         self.html_language = HTML_LANGUAGE[language]
+        self._published = frozenset(published)
 
     def __call__(self, key: str, **values: object) -> Html:
         """The entry as HTML, its `{name}` fields filled with escaped values."""
@@ -73,20 +71,42 @@ class Texts:
     def reason(self, reason: str) -> Html:
         """A reason for withholding, perhaps several joined by semicolons.
 
-        Releases give it in English (`protocols.policy`); known sentences are translated, others
-        keep their English wording, introduced in Chinese.
+        Releases give it in English; known sentences are translated, others keep their English
+        wording, introduced in Chinese. A measure that the release does not publish is said to be
+        one that readers could derive: its name stands nowhere else.
         """
+        parts = list(sentences(reason))
         if self.language == "en":
-            return html(reason[:1].upper() + reason[1:])
-        return Html("；".join(self._translated(part) for part in reason.split("; ")))
+            shown = [self._english(one) for one in parts]
+            shown[:1] = [Html(shown[0][:1].upper() + shown[0][1:])] if shown else []
+        else:
+            shown = [self._chinese(one) for one in parts]
+        between = "; " if self.language == "en" else "；"
+        return Html(
+            "".join(
+                text if one.opens or one is parts[-1] else text + between
+                for one, text in zip(parts, shown, strict=True)
+            )
+        )
 
-    def _translated(self, reason: str) -> Html:
-        for pattern, chinese in _reasons():
-            found = pattern.search(reason)
-            if found:
-                fields = {
-                    key: self.name("measure", value) if key == "measure" else html(value)
-                    for key, value in found.groupdict(default="").items()
-                }
-                return Html(chinese.format(**fields))
-        return self("reason.other", text=reason)
+    def _english(self, one: Sentence) -> Html:
+        if one.measure_end is None:
+            return html(one.text)
+        head, tail = one.text[: one.measure_end], one.text[one.measure_end :]
+        return Html(html(head) + self._derived(one) + html(tail))
+
+    def _chinese(self, one: Sentence) -> Html:
+        if one.chinese is None:
+            return self("reason.other", text=one.text)
+        fields = {key: html(value) for key, value in one.fields.items()}
+        if MEASURE in fields:
+            fields[MEASURE] = self.name("measure", one.fields[MEASURE])
+        if "cells" in fields:
+            fields["cells"] = html(chinese_cells(one.fields["cells"]))
+        return Html(one.chinese.format(**fields) + self._derived(one))
+
+    def _derived(self, one: Sentence) -> Html:
+        name = one.fields.get(MEASURE)
+        if name is None or not self._published or name in self._published:
+            return Html("")
+        return self("reason.derived")

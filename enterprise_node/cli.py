@@ -21,6 +21,7 @@ from enterprise_node.private.events import Event
 from enterprise_node.private.intake import read_own, require_usable
 from enterprise_node.private.position import position, read_targets
 from enterprise_node.private.published import read_release_file
+from enterprise_node.private.repeats import corrected_since
 from enterprise_node.private.side import PrivateSide, approve_round, preview_round
 from enterprise_node.private.status import status_document, status_lines
 from enterprise_node.private.store import NodeStore
@@ -86,6 +87,7 @@ def import_(
     now = int(time.time())
     found = (outlook.earlier_figures(store, kept, now) for kept in store.rounds())
     earlier = [text for text in found if text is not None]
+    earlier += corrected_since(store, store.policy())
     facts = {
         "enterprise": own.enterprise,
         "cohort": own.cohort,

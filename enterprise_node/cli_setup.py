@@ -46,6 +46,9 @@ def enrol(
     dominance_percent: Annotated[
         int, typer.Option(min=1, max=100, help="Refuse plans with a smaller p of the p% rule.")
     ] = 10,
+    profile: Annotated[
+        str, typer.Option(help="Refuse plans that break a rule of this disclosure profile.")
+    ] = "",
     rounds_a_year: Annotated[int, typer.Option(min=1, help="Rounds within 365 days.")] = 4,
     exchange: Exchange = None,
     yes: Annotated[bool, typer.Option("--yes", help="Confirm without being asked.")] = False,
@@ -68,6 +71,7 @@ def enrol(
         measures=tuple(measure or ()),
         minimum_cohort=minimum_cohort,
         dominance_percent=dominance_percent,
+        profile=profile,
         rounds_a_year=rounds_a_year,
         exchange=exchange,
     )

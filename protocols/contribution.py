@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gmpy2 import mpz
 
-from protocols import knowledge
+from protocols import knowledge, noise
 from protocols.errors import (
     InvalidProof,
     MalformedMessage,
@@ -71,17 +71,22 @@ def build(
     signer: SigningKey,
     encryptor: Encryptor,
     *,
+    category: str | None = None,
     version: int = 1,
     randbits: Callable[[int], int] = secrets.randbits,
 ) -> bytes:
     """Encrypt, prove and sign a node's measures. Run by the private side, and nowhere else.
 
     :param measures: every measure of the plan, guards included, as integers in the plan's units.
-    :raises ContributionRefused: missing measure, value out of bound, zero denominator.
+    :param category: the member's leaf of the plan's table, if the plan has one.
+    The plan's noise is drawn here, anew each time, and leaves no trace but in the ciphertexts.
+
+    :raises ContributionRefused: missing measure, value out of bound, zero denominator, unknown
+        category.
     """
     if layout.modulus_bits != encryptor.key.bits:
         raise PlanError("the layout was made for another modulus length")
-    plaintexts = layout.encode(measures)
+    plaintexts = layout.encode(measures, category, noise.draw(layout.shares, randbits))
     exponents = [encryptor.draw() for _ in plaintexts]
     ciphertexts = [
         encryptor.encrypt(plaintext, exponent)

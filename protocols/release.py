@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols.aggregate import Aggregates
+from protocols.cells import atoms_of
 from protocols.certificate import BandCertificate, Classes, Counts, sum_labels
 from protocols.document import build_document as build_document
 from protocols.errors import OpeningInconsistent, PlanError
+from protocols.figures import Figures
 from protocols.layout import Layout
 from protocols.plan import Plan
 from protocols.policy import Histogram, merge, sum_bounds
@@ -168,6 +170,7 @@ def check_against_classes(
     """
     if build_document(plan, layout, certificate, opened)["withheld"]:
         return  # nothing is published that could contradict anything
+    check = _ClassCheck(Figures(plan, layout.shares), plan.policy.classes_per_octave)
     ranked = plan.sums_indicator
     bands = certificate.ranking(ranked.name) if ranked else ()
     for band in bands:
@@ -177,15 +180,30 @@ def check_against_classes(
             if band.first <= cell.first and cell.end <= band.end
         ]
         sums = layout.decode_sums(layout.sum_labels(band.first, band.end), opened)
-        _check_sums(sums, merge(inside))
+        check.sums(sums, merge(inside), band.members)
+    atoms = atoms_of(plan.table, certificate.table) if plan.table else {}
+    for atom in atoms.values():
+        inside = [classes.units[unit] for unit in counts.units if unit <= set(atom)]
+        sums = layout.decode_sums(layout.union_sum_labels(atom), opened)
+        check.sums(sums, merge(inside), sum(counts.leaves[leaf] for leaf in atom))
     cohort = {m: layout.decode_cohort_sum(m, opened) for m in certificate.cohort_measures}
-    _check_sums(cohort, classes.cohort)
+    check.sums(cohort, classes.cohort, certificate.members)
 
 
-def _check_sums(sums: Mapping[str, int], histograms: Mapping[str, Histogram]) -> None:
-    for measure, value in sums.items():
-        lower, upper = sum_bounds(histograms[measure])
-        if not lower <= value <= upper:
-            raise OpeningInconsistent(
-                f"the sum of {measure} contradicts its size classes: a contribution was malformed"
-            )
+@dataclass(frozen=True)
+class _ClassCheck:
+    figures: Figures
+    resolution: int
+
+    def sums(
+        self, opened: Mapping[str, int], classes: Mapping[str, Histogram], members: int
+    ) -> None:
+        """Noise may have brought a sum out of its bounds, but not by more than it can."""
+        for measure, value in self.figures.of(opened, members).items():
+            lower, upper = sum_bounds(classes[measure], self.resolution)
+            allowed = self.figures.allowance(measure, members)
+            if not lower - allowed <= value <= upper + allowed:
+                raise OpeningInconsistent(
+                    f"the sum of {measure} contradicts its size classes: a contribution was "
+                    "malformed"
+                )

@@ -101,9 +101,11 @@ def run_round(
     make_plan: Callable[[Roster, Ceremony], Plan],
     say: Say = print,
     randbits: Randbits = secrets.randbits,
+    categories: Sequence[str | None] | None = None,
 ) -> Played:
     """Run a round in which member i contributes ``measures[i]``; see the steps it says.
 
+    :param categories: member i's leaf, for a plan with a table.
     :param randbits: the only source of randomness, so that test vectors can be frozen.
     """
     ceremony = cast.ceremony
@@ -123,8 +125,11 @@ def run_round(
 
     say(f"3. Contributions: each member encrypts {len(layout.labels)} packed plaintexts, once.")
     encryptor = Encryptor(public, randbits=randbits)
-    for key, own in zip(cast.members, measures, strict=True):
-        data = contribution.build(plan, layout, own, key, encryptor, randbits=randbits)
+    leaves = categories if categories is not None else [None] * len(measures)
+    for key, own, leaf in zip(cast.members, measures, leaves, strict=True):
+        data = contribution.build(
+            plan, layout, own, key, encryptor, category=leaf, randbits=randbits
+        )
         transcript.append("contribution", data)
 
     say("4. Closing: every trustee checks every contribution and multiplies them itself.")
@@ -164,11 +169,12 @@ def run_round(
         if reason:
             say(f"5. Withheld: {reason}. Nothing is opened.")
             return certificates.withhold(plan, statement.hash, len(counted.members), reason)
-        say("5. Counts: among themselves, trustees open how many members are in each bin.")
+        say("5. Counts: among themselves, trustees open how many members are in each bin or leaf.")
         opened = open_together(opening.COUNTS, statement.hash, layout.count_labels())
         counts = certificates.read_counts(plan, layout, opened, len(counted.members))
-        say(f"   {len(counts.tentative)} tentative bands of at least {plan.policy.minimum_cohort}.")
-        say("6. Classes: they open size classes of each tentative band, and apply the policy.")
+        parts = len(counts.tentative) + len(counts.units)
+        say(f"   {parts} tentative bands or units of at least {plan.policy.minimum_cohort}.")
+        say("6. Classes: they open size classes of each of these, and apply the policy.")
         labels = certificates.class_labels(layout, counts)
         opened = open_together(opening.CLASSES, statement.hash, labels)
         classes = certificates.read_classes(layout, counts, opened)

@@ -21,7 +21,16 @@ from protocols.contribution import build
 from protocols.layout import Layout
 from protocols.notices import roster_vote
 from protocols.paillier import encryptor_for
-from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+from protocols.plan import (
+    Direction,
+    Indicator,
+    Level,
+    Measure,
+    Plan,
+    Policy,
+    Ranking,
+    Unrelated,
+)
 from protocols.roster import Member, Roster
 from protocols.signing import SigningKey
 from protocols.terms import Description
@@ -58,14 +67,20 @@ class Scene:
     minimum: int = 5
     deadline: int = DEADLINE
     title: str = "A cohort for tests"
+    numbers: tuple[int, ...] = ()
+    """Whose keys are on the roster; by default the first ``members``."""
     held: Trustees = field(init=False)
     roster: Roster = field(init=False)
     plan: Plan = field(init=False)
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
-        self.held = trustees(self.small)
-        keys = [member_key(i).public for i in range(1, self.members + 1)]
+        # Spelled as elsewhere, so that one ceremony is shared.
+        first = self.period == "2020"
+        self.held = trustees(self.small) if first else trustees(self.small, self.period)
+        self.numbers = self.numbers or tuple(range(1, self.members + 1))
+        self.members = len(self.numbers)
+        keys = [member_key(i).public for i in self.numbers]
         self.roster = Roster.of(Member(key, key.fingerprint) for key in keys)
         self.plan = self.make_plan()
         self.layout = Layout(self.plan, self.held.ceremony.key.public.bits)
@@ -102,6 +117,7 @@ class Scene:
             key_id=self.held.ceremony.key_id,
             opens_at=NOW - 10,
             deadline=self.deadline,
+            unrelated=(Unrelated(("emissions", "electricity"), "invented numbers"),),
         )
 
     @property

@@ -129,9 +129,9 @@ def hold_ceremony(
 
 
 @cache  # evicted, one file would hold two different ceremonies
-def trustees(small: bool = False) -> Trustees:
-    """One shared ceremony: four trustees, two to open, three to close."""
-    return hold_ceremony(small=small)
+def trustees(small: bool = False, period: str = "2020") -> Trustees:
+    """One shared ceremony a period: four trustees, two to open, three to close."""
+    return hold_ceremony(small=small, period=period)
 
 
 def cast(held: Trustees, members: int) -> Cast:

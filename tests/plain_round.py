@@ -6,11 +6,14 @@ with the product's encoder, and large sets are run with it because it is fast.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from gmpy2 import iroot, mpz
 
 from protocols import certificate as certificates
 from protocols.certificate import BandCertificate, Classes, Counts
@@ -62,10 +65,20 @@ class PlainRound:
         return build_document(self.plan, self.layout, self.certificate, self.sums)
 
 
-def play(plan: Plan, members: Sequence[Member], modulus_bits: int = 2048) -> PlainRound:
-    """A round in which every member is encoded by the product."""
+def play(
+    plan: Plan,
+    members: Sequence[Member],
+    modulus_bits: int = 2048,
+    categories: Sequence[str] | None = None,
+) -> PlainRound:
+    """A round in which every member is encoded by the product.
+
+    :param categories: each member's leaf, for a plan with a table.
+    """
     layout = Layout(plan, modulus_bits)
-    columns = zip(*(layout.encode(values) for values in members), strict=True)
+    own = categories if categories is not None else [None] * len(members)
+    encoded = (layout.encode(values, leaf) for values, leaf in zip(members, own, strict=True))
+    columns = zip(*encoded, strict=True)
     return PlainRound(layout, tuple(map(sum, columns)), len(members))
 
 
@@ -99,8 +112,22 @@ class SparseEncoder:
 
     @cached_property
     def _one_hot_places(self) -> list[tuple[int, int]]:
-        classes = sum(m.bound.bit_length() + 1 for m in self.plan.measures)
+        classes = sum(self._class(m.bound) + 1 for m in self.plan.measures)
         return self._places([1] * max(classes, 64))
+
+    @cached_property
+    def _edges(self) -> list[int]:
+        """Class edges from their definition: ``e`` is the least integer with ``e^r >= 2^c``."""
+        r = self.plan.policy.classes_per_octave
+        most = max(m.bound for m in self.plan.measures).bit_length() + 1
+        found = set()
+        for exponent in range(r * most):
+            root, exact = iroot(mpz(2) ** exponent, r)
+            found.add(int(root) + (not exact))
+        return sorted(found)
+
+    def _class(self, value: int) -> int:
+        return bisect_right(self._edges, value)
 
     @cached_property
     def _band_places(self) -> list[tuple[int, int]]:
@@ -109,7 +136,7 @@ class SparseEncoder:
     def _at(self, level: str) -> list[Any]:
         return [m for m in self.plan.measures if m.level == level]
 
-    def plaintexts(self, values: Member) -> dict[str, int]:
+    def plaintexts(self, values: Member, category: str | None = None) -> dict[str, int]:
         found: Counter[str] = Counter()
 
         def put(section: str, place: tuple[int, int], value: int) -> None:
@@ -126,6 +153,14 @@ class SparseEncoder:
                 published = [m for m in self._at("band") if m.published]
                 for measure, place in zip(published, self._band_places, strict=True):
                     put(f"V/{own}", place, values[measure.name])
+        if self.plan.table is not None:
+            own = [leaf == category for leaf in self.plan.table.leaves].index(True)
+            put("NT", self._one_hot_places[own], 1)
+            self._put_classes(put, f"K/{own}", "band", values)
+            for measure, place in zip(
+                [m for m in self._at("band") if m.published], self._band_places, strict=True
+            ):
+                put(f"V/{own}", place, values[measure.name])
         self._put_classes(put, "KC", "cohort", values)
         for measure in self._at("cohort"):
             if measure.published:
@@ -135,8 +170,8 @@ class SparseEncoder:
     def _put_classes(self, put: Any, section: str, level: str, values: Member) -> None:
         start = 0
         for measure in self._at(level):
-            put(section, self._one_hot_places[start + values[measure.name].bit_length()], 1)
-            start += measure.bound.bit_length() + 1
+            put(section, self._one_hot_places[start + self._class(values[measure.name])], 1)
+            start += self._class(measure.bound) + 1
 
 
 def sparse_plaintexts(plan: Plan, modulus_bits: int, values: Member) -> dict[str, int]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from protocols.bins import log_edges
 from protocols.ceremony import Ceremony
-from protocols.plan import Level, Measure, Plan
+from protocols.plan import Level, Measure, Part, Plan, Relation
 from protocols.roster import Roster
 from protocols.walkthrough import example_plan
 
@@ -36,4 +36,5 @@ def plan_with_cohort_level(roster: Roster, ceremony: Ceremony) -> Plan:
             protects=("electricity",),
         ),
     )
-    return dataclasses.replace(plan, measures=measures)
+    relation = Relation("emissions", (Part("electricity", Fraction(2, 5)),), "other")
+    return dataclasses.replace(plan, measures=measures, relations=(relation,))

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import accumulate
 from operator import mul
 from typing import Any
 
+from gmpy2 import iroot, mpz
 from hypothesis import strategies as st
 
 from protocols.encoding import class_lower, class_upper
-from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+from protocols.known_limits import PublicLimits
+from protocols.plan import (
+    Direction,
+    Indicator,
+    Level,
+    Measure,
+    Part,
+    Plan,
+    Policy,
+    Ranking,
+    Relation,
+    Unrelated,
+)
+from protocols.profiles import finest_classes
 
 PLAIN_MEASURES = (
     Measure("output", "yuan", bound=10**9),
@@ -22,6 +40,11 @@ PLAIN_MEASURES = (
     Measure(
         "other", "kgCO2", 10**7, level=Level.COHORT, published=False, protects=("electricity",)
     ),
+)
+
+PLAIN_RELATIONS = (Relation("emissions", (Part("electricity", Fraction(2, 5)),), "other"),)
+PLAIN_UNRELATED = (
+    Unrelated(("electricity", "other", "heat"), "bought heat is waste heat, without emissions"),
 )
 
 PLAIN_INDICATORS = (
@@ -58,7 +81,10 @@ PLAIN_INDICATORS = (
 
 
 def plain_plan(**changes: Any) -> Plan:
-    """A small valid plan with everything in it: both levels, both guards, all three rankings."""
+    """A small valid plan with everything in it: both levels, both guards, all three rankings.
+
+    Of its declarations those remain whose measures the changed plan still has.
+    """
     fields: dict[str, Any] = {
         "round_id": "round-1",
         "cohort": "cohort-1",
@@ -74,6 +100,9 @@ def plain_plan(**changes: Any) -> Plan:
         "opens_at": 1_700_000_000,
         "deadline": 1_700_086_400,
     }
+    names = {measure.name for measure in changes.get("measures", PLAIN_MEASURES)}
+    fields["relations"] = tuple(r for r in PLAIN_RELATIONS if names.issuperset((r.total, *r.terms)))
+    fields["unrelated"] = tuple(u for u in PLAIN_UNRELATED if names.issuperset(u.measures))
     return Plan(**{**fields, **changes})
 
 
@@ -138,6 +167,20 @@ def _pair(indicator: Indicator) -> frozenset[str]:
 
 
 @st.composite
+def _policies(draw: st.DrawFn) -> Policy:
+    """Any rules and resolution that go together."""
+    percent, top = draw(st.integers(1, 100)), draw(st.sampled_from([0, 0, 1, 3]))
+    return Policy(
+        draw(st.integers(3, 9)),
+        percent,
+        largest_share_percent=draw(st.sampled_from([0, 25, 60])),
+        top_count=top,
+        top_share_percent=85 if top else 0,
+        classes_per_octave=draw(st.sampled_from([1, finest_classes(percent)])),
+    )
+
+
+@st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Any valid plan of moderate size, with or without band-level measures."""
     with_bands = draw(st.booleans())
@@ -145,8 +188,16 @@ def plans(draw: st.DrawFn) -> Plan:
     cohort = [f"cohort_{i}" for i in range(draw(st.integers(0 if with_bands else 2, 3)))]
     measures = [draw(_measures(name, Level.BAND, None)) for name in bands]
     measures += [draw(_measures(name, Level.COHORT, None)) for name in cohort]
+    apart = [*bands, *cohort]
+    relations = []
     if with_bands and draw(st.booleans()):
-        measures.append(draw(_measures("band_guard", Level.BAND, ())))
+        guard = draw(_measures("band_guard", Level.BAND, ()))
+        if draw(st.booleans()):
+            guard = dataclasses.replace(guard, unit=measures[0].unit)
+            factor = draw(st.none() | st.fractions(Fraction(1, 100), 100, max_denominator=10**6))
+            relations = [Relation(bands[0], (Part(bands[1], factor),), guard.name)]
+            apart[0] = guard.name
+        measures.append(guard)
     if cohort and draw(st.booleans()):
         protected = draw(st.lists(st.sampled_from(cohort), min_size=1, unique=True))
         measures.append(draw(_measures("cohort_guard", Level.COHORT, tuple(protected))))
@@ -165,12 +216,14 @@ def plans(draw: st.DrawFn) -> Plan:
         definitions=tuple(sorted(draw(st.dictionaries(st.sampled_from("abc"), _words)).items())),
         measures=tuple(draw(st.permutations(measures))),
         indicators=tuple(draw(st.permutations(indicators))),
-        policy=Policy(draw(st.integers(3, 9)), draw(st.integers(1, 100))),
+        policy=draw(_policies()),
         roster_hash=draw(_digests),
         key_id=draw(_digests),
         participants=draw(st.integers(1, 500)),
         opens_at=opens_at,
         deadline=opens_at + draw(st.integers(1, 10**6)),
+        relations=tuple(relations),
+        unrelated=(Unrelated(tuple(apart), draw(_words)),),
     )
 
 
@@ -199,13 +252,18 @@ def histograms(classes: int = 12, most: int = 6) -> st.SearchStrategy[tuple[int,
 
 
 @st.composite
-def values_in(draw: st.DrawFn, histogram: Sequence[int]) -> list[int]:
+def values_in(draw: st.DrawFn, histogram: Sequence[int], resolution: int = 1) -> list[int]:
     """Integers that have exactly this histogram."""
     return [
-        draw(st.integers(class_lower(size), class_upper(size)))
+        draw(st.integers(class_lower(size, resolution), class_upper(size, resolution)))
         for size, members in enumerate(histogram)
         for _ in range(members)
     ]
+
+
+NO_LIMITS = PublicLimits()
+UNLIMITED: Mapping[str, PublicLimits] = defaultdict(PublicLimits)
+"""For cells without a plan: nothing is known of anybody's value, whatever the measure."""
 
 
 def histogram_of(values: Sequence[int], classes: int) -> tuple[int, ...]:
@@ -214,9 +272,28 @@ def histogram_of(values: Sequence[int], classes: int) -> tuple[int, ...]:
     return tuple(sizes.count(size) for size in range(classes))
 
 
+@cache
+def _edges(resolution: int, bits: int) -> list[int]:
+    """Class edges from a root of another library, up to ``2**bits``."""
+    found = set()
+    for exponent in range(resolution * bits + 1):
+        root, exact = iroot(mpz(2) ** exponent, resolution)
+        found.add(int(root) + (not exact))
+    return sorted(found)
+
+
+def finer_histogram(values: Sequence[int], bound: int, resolution: int) -> tuple[int, ...]:
+    """As :func:`histogram_of`, for any number of classes an octave, of a measure's bound."""
+    edges = _edges(resolution, bound.bit_length() + 1)
+    sizes = [bisect_right(edges, value) for value in values]
+    return tuple(sizes.count(size) for size in range(bisect_right(edges, bound) + 1))
+
+
 def class_histograms(plan: Plan, level: Level, members: Sequence[Mapping[str, int]]) -> Any:
     """What the classes of ``members`` must decode to."""
     return {
-        m.name: histogram_of([values[m.name] for values in members], m.bound.bit_length() + 1)
+        m.name: finer_histogram(
+            [values[m.name] for values in members], m.bound, plan.policy.classes_per_octave
+        )
         for m in plan.measures_at(level)
     }

@@ -2,7 +2,7 @@
 
 The order is what protects the owner: everything that is not about values, then the owner's word if
 the policy asks for it, then the plan is written down as the one of its period, and only then the
-values are looked at.
+values are looked at, and held against what was contributed for the same data before.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from enterprise_node.errors import IntakeRefused, PlanRefused
 from enterprise_node.private import decisions, events, outlook
+from enterprise_node.private.contributed import Sent
 from enterprise_node.private.decisions import Decision
 from enterprise_node.private.events import Event
 from enterprise_node.private.intake import OwnMeasures
@@ -21,6 +22,7 @@ from enterprise_node.private.participation import (
     reason_to_wait,
 )
 from enterprise_node.private.policy import YEAR_SECONDS, Approver, NodePolicy
+from enterprise_node.private.repeats import check_repeats, reason_to_ask
 from enterprise_node.private.rounds import Approval, Offer, RoundFolder
 from enterprise_node.private.store import NodeStore
 from enterprise_node.private.submission import prepare
@@ -123,10 +125,15 @@ class Answering:
                 folder.round_id,
             )
         replacing = approved and approval is not None and approval.replace_plan
+        unknown = reason_to_ask(self._store, self._policy, terms.plan)
+        if unknown is not None and not replacing:
+            raise PlanRefused(folder.round_id, [unknown])
         # From here on it shows at the coordinator what the own values are compared with.
         self._store.commitments.commit(terms.plan, self._now, replace=replacing)
         check_values(terms.plan, own)
+        check_repeats(self._store, self._policy, terms.plan, own)
         self._store.decisions.add(replace(question, outcome=decisions.ACCEPTED))
+        self._store.contributed.add(Sent.of(terms.plan, own, version, self._now))
         data = prepare(folder, terms, own, self._key, version)
         folder.drop("refusal.json")
         self._outgoing.send(self._key, "contribution", data, folder.round_id)

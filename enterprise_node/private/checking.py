@@ -64,6 +64,7 @@ def document(own: OwnMeasures) -> dict[str, object]:
     return {
         "enterprise": own.enterprise,
         "cohort": own.cohort,
+        "category": own.category,
         "plants": own.plants,
         "excluded": own.excluded,
         "measures": {
@@ -80,6 +81,7 @@ def lines(own: OwnMeasures) -> list[str]:
     """As text for a terminal."""
     return [
         f"{own.enterprise}, cohort {own.cohort}"
+        + (f", category {own.category}" if own.category else "")
         + (f": EXCLUDED - {own.excluded}" if own.excluded else ": may take part"),
         *(f"  {name:<18} {value:>22} {own.units[name]}" for name, value in own.integers.items()),
         *(f"  finding: {finding}" for finding in own.findings),

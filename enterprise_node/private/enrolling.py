@@ -22,6 +22,7 @@ from enterprise_node.private.store import NodeStore
 from protocols.enrolment import Invitation
 from protocols.files import replace_file
 from protocols.keyfiles import write_private
+from protocols.profiles import PROFILES
 from protocols.signing import VerifyKey
 
 AUTHORITY_FILE = "ca.pem"
@@ -40,6 +41,7 @@ class Choices:
     measures: tuple[str, ...] = ()
     minimum_cohort: int = 5
     dominance_percent: int = 10
+    profile: str = ""
     rounds_a_year: int = 4
     exchange: Path | None = None
 
@@ -83,12 +85,16 @@ def check_trustees(invitation: Invitation, given: Sequence[VerifyKey]) -> None:
 def policy_of(invitation: Invitation, choices: Choices) -> NodePolicy:
     """The policy that follows from an invitation and the owner's choices.
 
-    :raises NodeUsageError: answering by itself without naming what.
+    :raises NodeUsageError: answering by itself without naming what, or an unknown profile.
     """
     if choices.approval is Approver.AUTOMATIC and not (choices.indicators and choices.measures):
         raise NodeUsageError(
             "a node that answers by itself has to know what: name the indicators and the measures "
             "with --indicator and --measure, once for each"
+        )
+    if choices.profile and choices.profile not in PROFILES:
+        raise NodeUsageError(
+            f"no disclosure profile {choices.profile!r}; use one of {', '.join(PROFILES)}"
         )
     return NodePolicy(
         coordinator_key=invitation.coordinator_key,
@@ -98,6 +104,7 @@ def policy_of(invitation: Invitation, choices: Choices) -> NodePolicy:
         measures=choices.measures or (ANY,),
         minimum_cohort=choices.minimum_cohort,
         dominance_percent=choices.dominance_percent,
+        profile=choices.profile,
         rounds_a_year=choices.rounds_a_year,
         trustees=TrusteeRules(
             keys=tuple(key for _, key in invitation.trustees),

@@ -14,7 +14,10 @@ from pathlib import Path
 from accounting.measures import EnterpriseMeasures, Intake, compute_file
 from accounting.plants import sum_plants
 from enterprise_node.errors import IntakeRefused, NodeUsageError
+from protocols.errors import ContributionRefused
 from protocols.plan_terms import Indicator, Measure
+from protocols.relations import Relation, broken
+from protocols.table import Table
 
 MAX_REASONS = 5
 
@@ -24,8 +27,9 @@ class OwnMeasures:
     """One enterprise's integers and everything that says what they mean.
 
     ``definitions`` are pairs of name and text; ``excluded`` is the reason why the row cannot take
-    part, or None. ``plants`` is the number of rows that were summed. The object's text form shows
-    no value.
+    part, or None. ``plants`` is the number of rows that were summed. ``category`` is
+    the enterprise's leaf in tables, as private as a value. ``period`` is what the mapping says that
+    the records are of; None if it does not say. The object's text form shows no value.
     """
 
     enterprise: str
@@ -40,6 +44,8 @@ class OwnMeasures:
     records_sha256: str
     mapping_sha256: str
     plants: int = 1
+    category: str | None = None
+    period: str | None = None
 
     def __repr__(self) -> str:
         return f"<OwnMeasures of {self.enterprise!r}: {len(self.integers)} measures>"
@@ -93,6 +99,8 @@ def of_row(intake: Intake, row: EnterpriseMeasures) -> OwnMeasures:
         excluded=row.excluded,
         records_sha256=intake.file_hash,
         mapping_sha256=intake.mapping_hash,
+        category=row.category,
+        period=intake.period,
     )
 
 
@@ -105,6 +113,17 @@ def require_usable(own: OwnMeasures) -> None:
         more = len(own.findings) - MAX_REASONS
         rest = f"; and {more} more (cefed node check shows them)" if more > 0 else ""
         raise IntakeRefused(f"{own.enterprise} cannot take part: {found}{rest}")
+
+
+def category_reasons(own: OwnMeasures, table: Table | None) -> list[str]:
+    """Why this enterprise has no place in a plan's table; its category is not told."""
+    if table is None:
+        return []
+    try:
+        table.leaf_of(own.category)
+    except ContributionRefused as error:
+        return [str(error)]
+    return []
 
 
 def value_reasons(
@@ -133,6 +152,30 @@ def value_reasons(
                 "is 0): the ratio does not exist, so this enterprise cannot be ranked"
             )
     return reasons
+
+
+def relation_reasons(own: OwnMeasures, relations: tuple[Relation, ...]) -> list[str]:
+    """Where the own integers contradict what the plan says of all members, beyond rounding.
+
+    What a relation calls the remainder has to be it: its size classes stand for a figure that a
+    reader can compute. A remainder that would be negative is such a contradiction.
+    """
+    return [
+        f"measure {relation.total!r} is not the sum of {' and '.join(map(repr, relation.terms))} "
+        "with the plan's factors, as its relation says: check the readings and how the mapping "
+        "computes them"
+        for relation in broken(relations, own.integers)
+    ]
+
+
+def period_reasons(own: OwnMeasures, period: str) -> list[str]:
+    """Why figures that the mapping says are of one period cannot enter a plan of another."""
+    if own.period in (None, period):
+        return []
+    return [
+        f"the figures are those of {own.period!r} by the mapping, and the plan is for {period!r}: "
+        "import the records of that period, with period in the mapping"
+    ]
 
 
 def meaning_reasons(

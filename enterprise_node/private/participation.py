@@ -14,13 +14,21 @@ from functools import lru_cache
 
 from enterprise_node.errors import PlanRefused
 from enterprise_node.private.events import moment
-from enterprise_node.private.intake import OwnMeasures, meaning_reasons, value_reasons
+from enterprise_node.private.intake import (
+    OwnMeasures,
+    category_reasons,
+    meaning_reasons,
+    period_reasons,
+    relation_reasons,
+    value_reasons,
+)
 from enterprise_node.private.policy import FILE, NodePolicy
 from enterprise_node.private.rounds import Offer
 from protocols.ceremony import Ceremony
 from protocols.errors import InvalidSignature, ProtocolError, QuorumMissing
 from protocols.notices import Notices, roster_tally
 from protocols.plan import Plan
+from protocols.privacy_loss import describe
 from protocols.roster import Roster
 from protocols.signing import VerifyKey
 from protocols.terms import Description, Terms, read_terms
@@ -65,6 +73,7 @@ def examine(
             f"the plan is for cohort {plan.cohort!r}, this enterprise belongs to {own.cohort!r}: "
             "ask the coordinator for the round of your cohort"
         )
+    reasons += period_reasons(own, plan.period)
     reasons += meaning_reasons(own, plan.measures, plan.definitions)
     if reasons:
         raise PlanRefused(round_id, reasons)
@@ -110,6 +119,7 @@ def check_values(plan: Plan, own: OwnMeasures) -> None:
     :raises PlanRefused: with all reasons, none of which holds a value.
     """
     reasons = value_reasons(own.integers, plan.measures, plan.indicators)
+    reasons += category_reasons(own, plan.table) + relation_reasons(own, plan.relations)
     if reasons:
         raise PlanRefused(plan.round_id, reasons)
 
@@ -142,14 +152,13 @@ def _ceremony(record: bytes) -> Ceremony:
 def describe_terms(accepted: Terms) -> Mapping[str, str]:
     """The terms of an accepted plan in words, for the owner."""
     plan, ceremony = accepted.plan, accepted.ceremony
+    noise = {"noise": describe(plan.noise)} if plan.noise is not None else {}
     return {
         "cohort": f"{plan.cohort}: {plan.title}",
         "period": plan.period,
         "members": str(plan.participants),
-        "policy": (
-            f"at least {plan.policy.minimum_cohort} enterprises behind a figure, p% rule with "
-            f"p = {plan.policy.dominance_percent}"
-        ),
+        "policy": plan.policy.describe(),
+        **noise,
         "coordinator": accepted.coordinator.fingerprint,
         "trustees": ", ".join(f"{t.name} ({t.signing_key.fingerprint})" for t in ceremony.trustees),
         "opening": _who_can_open(ceremony),

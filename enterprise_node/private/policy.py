@@ -13,13 +13,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from enterprise_node.errors import NodeStoreError
 from protocols.ceremony import Ceremony
-from protocols.errors import InvalidSignature, StorageError
+from protocols.encoding import RESOLUTIONS
+from protocols.errors import InvalidSignature, PlanError, StorageError
 from protocols.files import read_limited
 from protocols.plan import Plan
+from protocols.profiles import PROFILES
 from protocols.signing import VerifyKey
 from protocols.terms import Limits
 
@@ -86,8 +95,22 @@ class NodePolicy(_Model):
     measures: Names = ()
     minimum_cohort: Annotated[int, Field(ge=3)] = 5
     dominance_percent: Annotated[int, Field(ge=1, le=100)] = 10
+    profile: str = ""
+    largest_share_percent: int = 0
+    top_count: int = 0
+    top_share_percent: int = 0
+    most_classes_per_octave: Count = RESOLUTIONS[-1]
+    most_epsilon: str = ""
     rounds_a_year: Annotated[int, Field(ge=0)] = 4
     trustees: TrusteeRules = TrusteeRules()
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> NodePolicy:
+        try:
+            _ = self.limits
+        except PlanError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @property
     def limits(self) -> Limits:
@@ -96,6 +119,12 @@ class NodePolicy(_Model):
             self.minimum_cohort,
             self.dominance_percent,
             minimum_threshold=self.trustees.minimum_threshold,
+            most_epsilon=self.most_epsilon,
+            profile=self.profile,
+            largest_share_percent=self.largest_share_percent,
+            top_count=self.top_count,
+            top_share_percent=self.top_share_percent,
+            most_classes_per_octave=self.most_classes_per_octave,
         )
 
     @classmethod
@@ -138,6 +167,20 @@ class NodePolicy(_Model):
                 "# A plan may be stricter than these, never laxer.\n",
                 f"minimum_cohort = {self.minimum_cohort}\n",
                 f"dominance_percent = {self.dominance_percent}\n",
+                f"# A disclosure profile whose rules all have to be kept: {_profile_names()};\n"
+                '# "" for none beyond the numbers here.\n',
+                f"profile = {json.dumps(self.profile)}\n",
+                "# Most percent of a published sum that the largest enterprise may hold, and that "
+                "the top_count\n# largest may hold together; 0 leaves the rule out.\n",
+                f"largest_share_percent = {self.largest_share_percent}\n",
+                f"top_count = {self.top_count}\n",
+                f"top_share_percent = {self.top_share_percent}\n",
+                "# How finely trustees may see sizes before a release: classes an octave, at "
+                "most.\n",
+                f"most_classes_per_octave = {self.most_classes_per_octave}\n",
+                "# What all releases of the same data may tell of it, as epsilon for delta = 1e-6; "
+                'plans\n# without noise are refused then (docs/noise.md). "" for no such limit.\n',
+                f"most_epsilon = {json.dumps(self.most_epsilon)}\n",
                 "# Rounds this node takes part in within 365 days.\n",
                 f"rounds_a_year = {self.rounds_a_year}\n\n",
                 "[trustees]\n",
@@ -211,6 +254,10 @@ def _allowed(name: str, names: tuple[str, ...]) -> bool:
 
 def _not_listed(what: str, name: str, rule: str) -> str:
     return f"{what} {name!r} is not among the {rule} of {FILE}"
+
+
+def _profile_names() -> str:
+    return ", ".join(PROFILES)
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -31,7 +31,8 @@ class Standing:
 
     ``better_than`` is the range of the cohort's share, in percent, that is certainly and at most
     less efficient or in the same band. ``to_median`` and ``to_best`` are own value over the
-    published one, minus 1, in percent, positive when the own value is larger.
+    published one, minus 1, in percent, positive when the own value is larger. ``best_share``: which
+    share of the members the best decile's mean is really of; ``best_withheld``: why there is none.
     """
 
     indicator: str
@@ -45,7 +46,21 @@ class Standing:
     better_than: tuple[str, str] | None = None
     to_median: str | None = None
     to_best: str | None = None
+    best_share: str | None = None
+    best_withheld: str | None = None
     withheld: str | None = None
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The smallest published cell of the release's table that the enterprise is in.
+
+    ``path`` is empty for the total; ``figures`` are its indicators with their units.
+    """
+
+    path: str
+    members: int
+    figures: Mapping[str, str]
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,6 +75,7 @@ class Position:
     grade: int | None = None
     k: str | None = None
     targets: Mapping[str, str] = field(default_factory=dict)
+    peers: Peers | None = None
 
     def document(self) -> dict[str, object]:
         """As JSON."""
@@ -72,6 +88,10 @@ class Position:
             return [*lines, f"  withheld: {self.withheld}"]
         for standing in self.standings:
             lines += _standing_lines(standing)
+        if self.peers is not None:
+            figures = "; ".join(f"{name} {text}" for name, text in self.peers.figures.items())
+            cell = self.peers.path or "all"
+            lines.append(f"  own cell {cell} ({self.peers.members} members): {figures}")
         if self.grade is not None:
             lines.append(f"  carbon-efficiency grade {self.grade} of 5 (K = {self.k}; 1 is best)")
         for strategy, rate in self.targets.items():
@@ -101,6 +121,7 @@ def position(
             _standing(name, item, document, own) for name, item in document["indicators"].items()
         )
         number, k = _grade(document, own)
+        peers = _peers(document, own)
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ReleaseRefused(f"the release does not fit this node's measures: {error}") from error
     band = next((s.band for s in standings if s.indicator == document.get("ranking")), None)
@@ -113,6 +134,7 @@ def position(
         grade=number,
         k=k,
         targets=dict((targets or {}).get(band or 0, {})),
+        peers=peers,
     )
 
 
@@ -157,18 +179,52 @@ def _standing(
         ),
         None,
     )
-    best = document.get("best_decile") or {}
-    decile = _number(best["value"]) if best.get("indicator") == name else None
     return replace(
-        base,
+        _beside_the_best(base, document, own_value, members),
         band=index + 1,
         bands=len(bands),
         interval=(_published(bands[index]["lower"]), _published(bands[index]["upper"])),
         members_in_band=counts[index],
         better_than=(_percent(Fraction(worse, members)), _percent(1 - Fraction(better, members))),
         to_median=_distance(own_value, median),
-        to_best=_distance(own_value, decile),
     )
+
+
+def _beside_the_best(
+    base: Standing, document: Mapping[str, Any], own: Fraction, members: int
+) -> Standing:
+    """With the distance to the best decile's mean, and what that really is the mean of."""
+    best = document.get("best_decile") or {}
+    if best.get("indicator") != base.indicator:
+        return base
+    if best.get("value") is None:  # withheld for its share, or noise left no ratio
+        return replace(base, best_withheld=_reason(best.get("withheld")))
+    return replace(
+        base,
+        to_best=_distance(own, _number(best["value"])),
+        best_share=_percent(Fraction(_count(best["n"]), members)),
+    )
+
+
+def _peers(document: Mapping[str, Any], own: OwnMeasures) -> Peers | None:
+    """None where the release has no table, or publishes no cell that holds the own category."""
+    inside = [
+        cell
+        for cell in document.get("table", ())
+        if cell["withheld"] is None
+        and cell["n"]
+        and own.category is not None
+        and f"{own.category}/".startswith(f"{cell['path']}/" if cell["path"] else "")
+    ]
+    if not inside:
+        return None
+    cell = max(inside, key=lambda one: len(one["path"]))
+    figures = {
+        _word(name): f"{_published(item['value'])} {_word(item['unit'])}"
+        for name, item in cell["indicators"].items()
+        if item["value"] is not None  # as noise may leave it
+    }
+    return Peers(_word(cell["path"]), _count(cell["n"]), figures)
 
 
 def _band_index(value: Fraction, bands: Sequence[Mapping[str, Any]]) -> int:
@@ -219,7 +275,10 @@ def _standing_lines(standing: Standing) -> list[str]:
     if standing.to_median is not None:
         lines.append(f"    {standing.to_median} from the median")
     if standing.to_best is not None:
-        lines.append(f"    {standing.to_best} from the best decile's mean")
+        share = f"the best {standing.best_share} of the cohort"
+        lines.append(f"    {standing.to_best} from the best decile's mean, here of {share}")
+    if standing.best_withheld is not None:
+        lines.append(f"    no best decile's mean: {standing.best_withheld}")
     return lines
 
 
@@ -268,4 +327,6 @@ def _percent(share: Fraction) -> str:
 
 
 def _distance(own: Fraction, other: Fraction | None) -> str | None:
-    return None if not other else f"{float(100 * (own / other - 1)):+.3g} %"
+    if other is None or other <= 0:
+        return None
+    return f"{float(100 * (own / other - 1)):+.3g} %"

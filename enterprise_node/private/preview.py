@@ -15,14 +15,15 @@ from protocols import contribution
 from protocols.bins import bin_of
 from protocols.encoding import class_lower, class_upper, size_class
 from protocols.knowledge import KnowledgeProof
-from protocols.plan import Indicator, Level, Measure
+from protocols.plan import Indicator, Level, Measure, Plan
 from protocols.signing import SigningKey
 from protocols.terms import Terms
 
 _KINDS = {
     "N": "bin counts",
-    "K": "size classes by bin",
-    "V": "values by bin",
+    "NT": "counts by leaf of the table",
+    "K": "size classes by bin or leaf",
+    "V": "values by bin or leaf",
     "KC": "size classes for the cohort",
     "VC": "values for the cohort",
 }
@@ -122,8 +123,11 @@ def preview(
         ),
         inside=tuple(Inside(m.name, m.unit, _opened_for(m)) for m in plan.measures),
         own=OwnView(
-            bins={i.name: _bin_text(i, own) for i in plan.ranked_indicators},
-            classes={m.name: _class_text(own.integers[m.name], m.unit) for m in plan.measures},
+            bins={i.name: _bin_text(i, own) for i in plan.ranked_indicators} | _leaf(plan, own),
+            classes={
+                m.name: _class_text(own.integers[m.name], m.unit, plan.policy.classes_per_octave)
+                for m in plan.measures
+            },
         ),
         held_against=held_against,
     )
@@ -146,8 +150,14 @@ def _opened_for(measure: Measure) -> str:
     if not measure.published:
         return "never summed; its size class is checked so that nobody can derive it"
     if measure.level is Level.BAND:
-        return "opened as the sum of a band that passes the policy, never alone"
+        return "opened as the sum of a band or cell that passes the policy, never alone"
     return "opened as the sum of the whole cohort, never alone"
+
+
+def _leaf(plan: Plan, own: OwnMeasures) -> dict[str, str]:
+    if plan.table is None:
+        return {}
+    return {plan.table.name: plan.table.leaves[plan.table.leaf_of(own.category)]}
 
 
 def _bin_text(indicator: Indicator, own: OwnMeasures) -> str:
@@ -161,6 +171,7 @@ def _bin_text(indicator: Indicator, own: OwnMeasures) -> str:
     return f"bin {number + 1} of {indicator.bins}: {span} {indicator.unit}"
 
 
-def _class_text(value: int, unit: str) -> str:
-    number = size_class(value)
-    return f"size class {number}: {class_lower(number)} to {class_upper(number)} {unit}"
+def _class_text(value: int, unit: str, resolution: int) -> str:
+    number = size_class(value, resolution)
+    lower, upper = class_lower(number, resolution), class_upper(number, resolution)
+    return f"size class {number}: {lower} to {upper} {unit}"

@@ -29,6 +29,7 @@ from enterprise_node.private.outgoing import Outgoing
 from enterprise_node.private.participation import check_values
 from enterprise_node.private.policy import NodePolicy
 from enterprise_node.private.preview import Preview, preview
+from enterprise_node.private.repeats import check_repeats, reason_to_ask
 from enterprise_node.private.rounds import Approval, Offer, RoundFolder
 from enterprise_node.private.store import NodeStore
 from protocols.contribution import MAX_VERSION
@@ -164,7 +165,9 @@ def preview_round(store: NodeStore, round_id: str, now: int) -> Preview:
     require_usable(own)
     terms = accept(store, policy, store.key(), folder, offer, own, now)
     check_values(terms.plan, own)
+    check_repeats(store, policy, terms.plan, own)
     held_against = store.commitments.reason_against(terms.plan)
+    held_against = held_against or reason_to_ask(store, policy, terms.plan)
     seen = preview(terms, own, store.key(), held_against)
     folder.keep_previewed(seen.plan_hash)
     return seen
@@ -191,6 +194,7 @@ def approve_round(
     own, digest = store.imported()
     require_usable(own)
     terms = accept(store, policy, store.key(), folder, offer, own, now)
+    check_repeats(store, policy, terms.plan, own)
     signed = folder.version()
     if signed and not correct:
         raise NodeUsageError(

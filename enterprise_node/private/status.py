@@ -13,6 +13,7 @@ from enterprise_node.private.events import moment
 from enterprise_node.private.noticeboard import Noticeboard
 from enterprise_node.private.participation import reason_to_wait
 from enterprise_node.private.policy import Approver
+from enterprise_node.private.repeats import check_repeats, corrected_since, reason_to_ask
 from enterprise_node.private.rounds import RoundFolder
 from enterprise_node.private.store import NodeStore
 from protocols.enrolment import read_certificate
@@ -48,6 +49,11 @@ def status_document(store: NodeStore, now: int) -> dict[str, Any]:
         "exchange": str(store.exchange_path()),
         "problems": [check.problem for check in checking.checks(store) if check.problem],
         "plans": [asdict(plan) for plan in store.commitments.all()],
+        "contributed": [
+            {"period": sent.period, "round_id": sent.round_id, "version": sent.version}
+            for sent in store.contributed.all()
+        ],
+        "corrected_since": corrected_since(store, policy),
         "rounds": [_round(store, folder, now) for folder in store.rounds()],
         "notices": [asdict(n) for n in Noticeboard(store.notices_path).all()[-RECENT:]],
     }
@@ -55,7 +61,7 @@ def status_document(store: NodeStore, now: int) -> dict[str, Any]:
 
 def status_lines(document: dict[str, Any]) -> list[str]:
     """As text for a terminal."""
-    several = ("plans", "rounds", "notices", "problems")
+    several = ("plans", "rounds", "notices", "problems", "contributed", "corrected_since")
     lines = [
         f"{name:<14} {_plain(value)}" for name, value in document.items() if name not in several
     ]
@@ -63,6 +69,7 @@ def status_lines(document: dict[str, Any]) -> list[str]:
     for item in document["rounds"]:
         lines.append(f"round          {item['round_id']}: {item['standing']}")
         lines += [f"                 {reason}" for reason in item["reasons"]]
+    lines += [f"corrected      {text}" for text in document["corrected_since"]]
     lines += [
         f"notice         {moment(n['time'])} UTC {n['about']}: {n['text']}"
         for n in document["notices"]
@@ -127,7 +134,9 @@ def _undecided(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tu
         if offer is None:
             return "waits for its description", ()
         policy = store.policy()
-        terms = accept(store, policy, store.key(), folder, offer, store.own(), now)
+        own = store.own()
+        terms = accept(store, policy, store.key(), folder, offer, own, now)
+        check_repeats(store, policy, terms.plan, own)
     except PlanRefused as error:
         return "this node will refuse it", error.reasons
     except ProtocolError as error:
@@ -135,6 +144,9 @@ def _undecided(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tu
     wait = reason_to_wait(offer, terms, now)
     if wait is not None:
         return f"waits: {wait}", ()
+    unknown = reason_to_ask(store, policy, terms.plan)
+    if unknown is not None and folder.approval() is None:
+        return "waits for your word", (unknown,)
     if policy.approval is Approver.PERSON and folder.approval() is None:
         return (
             f"waits for your word: cefed node preview {store.folder} --round {folder.round_id}, "

@@ -11,6 +11,7 @@
     records.csv, mapping.toml   copies of what was imported
     measures.json     the integers computed from them
     plans.json        the plan of each period that the integers were compared with
+    contributed.jsonl the integers of each contribution, for further rounds over the same data
     decisions.jsonl   what was decided about every plan, and why
     notices.jsonl     what the gateway and the coordinator had to say
     egress.jsonl      the egress ledger, and egress.head, its signed end
@@ -33,6 +34,7 @@ from enterprise_node.exchange import Exchange
 from enterprise_node.private import policy as policies
 from enterprise_node.private import settings as node_settings
 from enterprise_node.private.commitments import Commitments
+from enterprise_node.private.contributed import Contributed
 from enterprise_node.private.decisions import Decisions
 from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.ledger import EgressLedger
@@ -61,6 +63,7 @@ class NodeStore:
             )
         self.ledger = EgressLedger(folder / "egress.jsonl")
         self.commitments = Commitments(folder / "plans.json")
+        self.contributed = Contributed(folder / "contributed.jsonl")
         self.decisions = Decisions(folder / "decisions.jsonl")
         self.policy_path = folder / policies.FILE
         self.key_path = folder / "signing.pem"
@@ -181,6 +184,8 @@ class NodeStore:
                 records_sha256=document["records_sha256"],
                 mapping_sha256=document["mapping_sha256"],
                 plants=int(document.get("plants", 1)),
+                category=document.get("category"),
+                period=document.get("period"),
             )
         except (StorageError, ValueError, KeyError, TypeError) as error:
             raise NodeStoreError(f"{path}: damaged; run cefed node import again") from error
@@ -193,6 +198,8 @@ def measures_document(own: OwnMeasures) -> Mapping[str, object]:
         "schema": MEASURES_SCHEMA,
         "enterprise": own.enterprise,
         "cohort": own.cohort,
+        "category": own.category,
+        "period": own.period,
         "group": own.group,
         "plants": own.plants,
         "measures": {

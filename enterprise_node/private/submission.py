@@ -34,6 +34,7 @@ def prepare(
         own.integers,
         signer,
         encryptor_for(terms.ceremony.key.public),
+        category=own.category,
         version=version,
     )
     folder.keep(f"contribution-{version}", data)

@@ -50,7 +50,11 @@ def largest_plan(scene: Scene) -> Plan:
     return dataclasses.replace(
         scene.plan,
         participants=MAX_PARTICIPANTS,
-        measures=tuple(Measure(name, "u", bound, published=i < 2) for i, name in enumerate(names)),
+        measures=tuple(
+            Measure(name, ("yuan", "kgCO2")[i % 2], bound, published=i < 2)
+            for i, name in enumerate(names)
+        ),
+        unrelated=(),
         indicators=(
             dataclasses.replace(
                 scene.plan.indicators[0],

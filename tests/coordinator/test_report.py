@@ -14,9 +14,11 @@ from coordinator.errors import DocumentError
 from coordinator.nodes import Quantity
 from coordinator.report import render_report
 from coordinator.texts import Texts, catalogue, template
-from protocols.plan_terms import Policy
+from protocols.bands import BinRange, best_set
+from protocols.plan_terms import Direction, Policy
 from protocols.policy import check_cell
 from tests.coordinator import sample
+from tests.strategies import UNLIMITED
 
 RUN = {
     "backend": "paillier",
@@ -139,7 +141,7 @@ def test_many_cohorts_are_folded_and_withheld_cells_say_why(many: str) -> None:
     assert "Fewer than 5 enterprises" in english
     assert "少于 5 家企业" in chinese
     assert "Even as one band: one enterprise dominates sales" in english
-    assert "即使合并为一档，“销售额”仍由一家企业主导" in chinese
+    assert "即使合并为一档，“销售额”由一家企业主导" in chinese
     assert "No set of best bands" in english
     assert "not 11.43" not in english
     assert english.count("withheld") >= 9
@@ -195,6 +197,56 @@ def test_same_cohort_twice_is_refused() -> None:
         render_report([sample.region_a(), sample.region_a()], run={})
 
 
+def test_a_best_set_that_is_no_tenth_is_named_for_what_it_is() -> None:
+    document = sample.region_a()
+    near = render_report([document], run=RUN)
+    document["best_decile"] |= {"n": 18, "share": "18/72", "near": False}
+    far = render_report([document], run=RUN)
+    for language, name in (("en", "Mean of the best 25 %"), ("zh-CN", "最优 25 % 均值")):
+        assert name not in words(near, language).replace("\u202f", " ")
+        assert name in words(far, language).replace("\u202f", " ")
+    assert "no set of bands is nearer to a tenth" in words(far, "en")
+
+
+def test_a_best_decile_that_is_withheld_says_why() -> None:
+    document = sample.region_a()
+    best = best_set((BinRange(0, 3, 40), BinRange(3, 8, 32)), Direction.HIGHER)
+    document["best_decile"] |= {"value": None, "near": best.near, "withheld": best.withheld}
+    page = render_report([document], run=RUN)
+    why = "The nearest set of best bands holds 32 of 72 enterprises, more than a third"
+    assert why in words(page, "en")
+    assert "最接近的最优档组合有 32 家（共 72 家），超过三分之一，不能代表最优的 10%" in words(
+        page, "zh-CN"
+    )
+    document["best_decile"]["near"] = "perhaps"
+    document["best_decile"]["value"] = "5"
+    with pytest.raises(DocumentError, match="'near' must be true or false"):
+        render_report([document], run=RUN)
+
+
+def test_one_band_is_no_band() -> None:
+    document = sample.document(sample.synthetic_members(9, 1), least=5)
+    document["rankings"]["energy_intensity"]["bands"] = document["rankings"]["cef"]["bands"]
+    page = render_report([document], run=RUN)
+    english = words(page, "en").replace("\u202f", " ")
+    assert "Totals only: an earlier round opened data of the same enterprises" in english
+    assert "先前一轮已解密同一批企业的数据" in words(page, "zh-CN")
+    assert "Best-decile mean" in english  # the column
+    for said in ("mean of 9", "Strategies for a reduction", "Targets by band", "nearest to this"):
+        assert said not in english
+    assert "svg" not in Page(page).tags
+    left = english.split("How much is still published")[1]
+    assert "0 / 1" in left
+    assert "0 / 9" in left
+    assert not Page(page).open
+    # Another ranking is parted: then it was the policy, not an earlier round.
+    half = document["rankings"]["cef"]["bands"][0]
+    document["rankings"]["energy_intensity"]["bands"] = [{**half, "n": 4}, {**half, "n": 5}]
+    english = words(render_report([document], run=RUN), "en")
+    assert "an earlier round opened" not in english
+    assert "No division into bands passes the policy" in english
+
+
 def test_all_withheld() -> None:
     page = render_report([sample.withheld("x", "X", "fewer than 5 members")], run=RUN)
     assert "under 5" in words(page, "en")
@@ -248,7 +300,7 @@ def test_figures_for_people(
 
 def test_reasons_of_the_policy_are_translated() -> None:
     histograms = {"sales": [0, 2, 1], "emissions": [0] * 30 + [5, 0, 0, 0, 0, 0, 1]}
-    violations = check_cell(histograms, Policy())
+    violations = check_cell(histograms, Policy(), UNLIMITED)
     assert [v.rule for v in violations] == ["minimum-cohort", "dominance"]
     reason = Texts("zh").reason("even as one band: " + "; ".join(v.text for v in violations))
     assert "原文" not in reason

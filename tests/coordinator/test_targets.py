@@ -101,6 +101,14 @@ def test_goal_out_of_reach_is_said() -> None:
     assert chosen["cas2", "front_and_tail"].meets_goal
 
 
+def test_one_band_has_no_strategy_and_no_target(tmp_path: Path) -> None:
+    document = sample.document(sample.synthetic_members(9, 1), least=5)
+    assert len(document["bands"]) == 1
+    assert ladder_of(read_cohort(document)) is None
+    targets.write_targets([document], tmp_path / "targets.csv")
+    assert read(tmp_path / "targets.csv") == []
+
+
 def test_lower_is_better_starts_at_the_last_band() -> None:
     document = sample.document([(10, 10, 1)] * 5 + [(90, 30, 1)] * 5, least=5)
     ranked = document["indicators"]["cef"]
@@ -115,7 +123,7 @@ def test_lower_is_better_starts_at_the_last_band() -> None:
 
 @given(
     pairs=st.lists(
-        st.tuples(st.integers(1, 10**12), st.integers(1, 10**12)), min_size=5, max_size=60
+        st.tuples(st.integers(1, 10**12), st.integers(1, 10**12)), min_size=10, max_size=60
     ),
     reduction=st.fractions(Fraction(1, 1000), 1, max_denominator=1000),
 )

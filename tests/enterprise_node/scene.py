@@ -28,7 +28,17 @@ from protocols.contribution import KIND
 from protocols.errors import ProtocolError
 from protocols.notices import roster_vote
 from protocols.passes import read_pass
-from protocols.plan import Direction, Indicator, Level, Measure, Plan, Policy, Ranking
+from protocols.plan import (
+    Direction,
+    Indicator,
+    Level,
+    Measure,
+    Part,
+    Plan,
+    Policy,
+    Ranking,
+    Relation,
+)
 from protocols.roster import Member, Roster
 from protocols.signing import SigningKey, VerifyKey, open_signed
 from protocols.terms import Description
@@ -90,6 +100,9 @@ def plan_for(roster: Roster, own: OwnMeasures, **changes: object) -> Plan:
         key_id=keys.trustees().ceremony.key_id,
         opens_at=now - 60,
         deadline=now + 3600,
+        relations=(
+            Relation("emissions", (Part("electricity", Fraction("0.7034")),), "other_emissions"),
+        ),
     )
     return replace(plan, **changes)  # type: ignore[arg-type]
 

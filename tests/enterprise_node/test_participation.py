@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from enterprise_node.private.participation import (
     reason_to_wait,
 )
 from enterprise_node.private.policy import ANY, NodePolicy, TrusteeRules
-from protocols.plan import Measure, Plan, Policy
+from protocols.plan import Measure, Part, Plan, Policy, Relation
 from protocols.signing import VerifyKey
 from protocols.terms import Description, Terms
 from tests import keys
@@ -129,6 +131,18 @@ def test_a_laxer_policy_than_the_owner_allows(tmp_path: Path) -> None:
     assert "p = 5" in refusal(made)
 
 
+def test_a_profile_stricter_than_the_plan(tmp_path: Path) -> None:
+    made = make_scene(tmp_path)
+    assert "nobody above 25 %" in refusal(made, profile="safety-zone")
+    made.plan = replace(made.plan, policy=Policy(5, 10, largest_share_percent=20))
+    assert judge(made, profile="safety-zone").plan.policy.largest_share_percent == 20
+
+
+def test_classes_finer_than_the_owner_allows(tmp_path: Path) -> None:
+    made = make_scene(tmp_path, policy=Policy(classes_per_octave=4))
+    assert "4 size classes an octave" in refusal(made, most_classes_per_octave=2)
+
+
 def test_not_on_the_roster(tmp_path: Path) -> None:
     made = make_scene(tmp_path)
     made.roster = roster_with()
@@ -167,10 +181,10 @@ def test_a_missing_countersignature(tmp_path: Path) -> None:
 
 def test_another_unit(tmp_path: Path) -> None:
     made = make_scene(tmp_path)
-    made.plan = replace(made.plan, measures=with_measure(made.plan, "emissions", unit="tCO2"))
+    made.plan = replace(made.plan, measures=with_measure(made.plan, "output", unit="1e4 yuan"))
     reason = refusal(made)
-    assert "kgCO2 by the mapping" in reason
-    assert "tCO2" in reason
+    assert "in yuan by the mapping" in reason
+    assert "1e4 yuan" in reason
 
 
 def test_another_definition(tmp_path: Path) -> None:
@@ -194,6 +208,19 @@ def test_a_value_over_its_bound_is_not_shown(tmp_path: Path) -> None:
     (reason,) = caught.value.reasons
     assert "bound of 1000000 yuan" in reason
     assert str(made.store.own().integers["output"]) not in reason
+
+
+def test_a_relation_that_the_own_values_contradict(tmp_path: Path) -> None:
+    """The guard would not be the figure that a reader can compute."""
+    made = make_scene(tmp_path)
+    check_values(made.plan, made.store.own())
+    wrong = Relation("emissions", (Part("electricity", Fraction("0.5")),), "other_emissions")
+    made.plan = replace(made.plan, relations=(wrong,))
+    with pytest.raises(PlanRefused) as caught:
+        check_values(made.plan, made.store.own())
+    (reason,) = caught.value.reasons
+    assert "'emissions' is not the sum of 'electricity' and 'other_emissions'" in reason
+    assert not re.search(r"\d", reason)
 
 
 def test_a_measure_that_the_mapping_does_not_yield(tmp_path: Path) -> None:

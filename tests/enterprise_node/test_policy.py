@@ -18,6 +18,8 @@ from tests.enterprise_node.scene import COORDINATOR, ROUND, make_scene, policy_f
     [
         NodePolicy(),
         policy_for(),
+        policy_for(profile="safety-zone", top_count=2, top_share_percent=60),
+        policy_for(largest_share_percent=40, most_classes_per_octave=2),
         policy_for(cohorts=('a "quoted" one', "橡胶"), approval=Approver.PERSON, rounds_a_year=0),
     ],
 )
@@ -37,6 +39,10 @@ def test_a_policy_comes_back(tmp_path: Path, policy: NodePolicy) -> None:
         ("minimum_cohort = 2", "minimum_cohort"),
         ('minimum_cohort = "5"', "minimum_cohort"),
         ("dominance_percent = 0", "dominance_percent"),
+        ('profile = "strict"', "no profile 'strict'"),
+        ("top_count = 2", "needs both"),
+        ("largest_share_percent = 100", "largest_share_percent"),
+        ("most_classes_per_octave = 0", "most_classes_per_octave"),
         ('coordinator_key = "12ab"', "coordinator_key"),
         ('[trustees]\nkeys = ["12ab"]', "trustees.keys.0"),
         ("[trustees]\nminimum_threshold = 0", "trustees.minimum_threshold"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ def test_percentile_range_distances_and_grade() -> None:
     assert standing.better_than == ("25 %", "70 %")
     assert standing.to_median == "+50 %"
     assert standing.to_best == "-50 %"
+    assert standing.best_share == "30 %"
+    assert (
+        "    -50 % from the best decile's mean, here of the best 30 % of the cohort"
+        in place.lines()
+    )
     # K = (10/3000) / (10000/2000000) = 2/3: grade 2 (0.6 < K <= 0.8).
     assert place.grade == 2
     assert place.k == "0.666667"
@@ -90,6 +96,16 @@ def test_percentile_range_distances_and_grade() -> None:
 def test_a_value_on_an_edge_belongs_to_the_upper_band(output: int, band: int) -> None:
     (standing,) = position(DOCUMENT, own(output), None).standings
     assert standing.band == band
+
+
+def test_a_withheld_best_decile_says_why() -> None:
+    document = deepcopy(DOCUMENT)
+    why = "the nearest set of best bands holds 9 of 20 enterprises"
+    document["best_decile"] |= {"value": None, "withheld": why}
+    place = position(document, own(), None)
+    (standing,) = place.standings
+    assert (standing.to_best, standing.best_share, standing.best_withheld) == (None, None, why)
+    assert f"    no best decile's mean: {why}" in place.lines()
 
 
 def test_where_lower_is_better_the_bands_above_are_the_worse_ones() -> None:
@@ -128,3 +144,33 @@ def test_targets_of_the_own_cohort_only(tmp_path: Path) -> None:
     path.write_text("nothing\n1\n")
     with pytest.raises(ReleaseRefused):
         read_targets(path, "steel")
+
+
+def test_what_noise_leaves_without_a_sense_is_left_out() -> None:
+    """A ratio below zero is shown, and nothing is measured by it; one that is null is not shown."""
+    noisy = deepcopy(DOCUMENT)
+    noisy["measures"]["output"]["value"] = "-2000000"
+    noisy["indicators"]["cef"]["value"] = "-200000"
+    noisy["best_decile"]["value"] = None
+    noisy["rankings"]["cef"]["cut_points"] = []
+    noisy["table"] = [
+        {
+            "path": "",
+            "n": 20,
+            "withheld": None,
+            "indicators": {
+                "cef": {"unit": "yuan/tCO2", "value": None},
+                "cei": {"unit": "tCO2/MWh", "value": "-1"},
+            },
+        }
+    ]
+    mine = replace(own(), category="steel/flat")
+    found = position(noisy, mine, None)
+    (standing,) = found.standings
+    assert standing.cohort == "-200000"
+    assert (standing.band, standing.to_best, standing.to_median) == (2, None, None)
+    assert (found.grade, found.k) == (None, None)
+    assert found.peers is not None
+    assert dict(found.peers.figures) == {"cei": "-1 tCO2/MWh"}
+    noisy["best_decile"]["value"] = "-5"
+    assert position(noisy, mine, None).standings[0].to_best is None

@@ -30,7 +30,7 @@ EXIT_STORAGE = 8
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "disk", "2m") as made:
+    with small_disk(tmp_path / "disk", "2500k") as made:
         yield made
 
 

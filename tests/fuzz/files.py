@@ -29,6 +29,7 @@ from protocols.bundle import read_bundle, write_ceremony, write_round
 from protocols.enrolment import Invitation
 from protocols.errors import ProtocolError
 from protocols.hashing import domain_hash
+from protocols.items import Item
 from protocols.service.settings import load
 from protocols.signing import statement_hash
 from protocols.transcript import sign_receipt
@@ -40,10 +41,10 @@ from tests.fuzz.material import COORDINATOR, NOW, held, played
 from tests.fuzz.statements import NODE, invitation
 from tests.fuzz.target import Target, restored, scratch
 from trustee.agreement import TrusteeLimits
-from trustee.chain import CLOSING, GENESIS, SEEN, link, look
+from trustee.chain import CLASSES, CLOSING, GENESIS, SEEN, link, look
 from trustee.errors import TrusteeError
 from trustee.folder import IDENTITY, Identity
-from trustee.ledger import Item, Ledger, SeenVote
+from trustee.ledger import Ledger, SeenVote
 from trustee.limits import LIMITS, load_limits, save_limits
 from trustee.settings import TrusteeSettings
 from trustee.startup import ANSWER, NONCE_BYTES, QUESTION, LedgerCheck
@@ -321,9 +322,9 @@ def _ledger(data: bytes) -> None:
     look(path)
     ledger = Ledger(path, clock=lambda: NOW)
     try:
-        ledger.record_closing(
-            "another", bytes(32), bytes(32), "2020", [Item.of(b"m" * 32, "E", "G")]
-        )
+        members = [Item.of(bytes([n]) * 32, f"E-{n}", f"G-{n}") for n in range(5)]
+        ledger.record_closing("another", bytes(32), bytes(32), "2020", members)
+        ledger.same_data("another", "2020", members)
         ledger.note_seen(b"s" * 32, SeenVote(b"p" * 32, b"q" * 32, b"r" * 32), b"v")
     finally:
         ledger.close()
@@ -353,6 +354,14 @@ def _ledger_seeds() -> list[bytes]:
             "members": ["33" * 32, "44" * 32],
             "enterprises": ["34" * 32, "45" * 32],
             "groups": ["35" * 32, "46" * 32],
+            "time": NOW,
+        },
+        {
+            "event": CLASSES,
+            "round": "r",
+            "plan": "11" * 32,
+            "statement": "22" * 32,
+            "classes": {"output": {"unit": "yuan", "resolution": 1, "counts": [0, 2]}},
             "time": NOW,
         },
         {

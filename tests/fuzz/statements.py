@@ -28,6 +28,7 @@ from protocols.enrolment import (
     rotation_statement,
 )
 from protocols.errors import ProtocolError
+from protocols.layout import Layout
 from protocols.paillier import encryptor_for
 from protocols.passes import expiry, make_pass, read_pass
 from protocols.plan import Plan
@@ -44,6 +45,8 @@ from tests.fuzz import wire
 from tests.fuzz.material import COORDINATOR, NOW, held, logged, member_key, played, scene
 from tests.fuzz.target import Target
 from tests.keys import signing_key
+from tests.plain_round import play
+from tests.tables import table_members, table_plan
 from tests.trustee.scene import certificates
 from trustee.record import Record
 from trustee.votes import read_closing_vote
@@ -146,6 +149,31 @@ def _plan(data: bytes) -> None:
 
 def _unsigned_plan(data: bytes) -> None:
     Plan.from_bytes(data)
+
+
+def _table_certificate(data: bytes) -> None:
+    """Signed by a quorum as it came: only its form is looked at, and what may then be opened."""
+    read = certificate.BandCertificate.from_bytes(data)
+    certificate.check_form(read, table_plan())
+    certificate.sum_labels(table_plan(), _table_layout(), read)
+
+
+def _table_seeds() -> list[bytes]:
+    members, leaves = table_members()
+    return [play(table_plan(), members, categories=leaves).certificate.to_bytes()]
+
+
+@lru_cache
+def _table_layout() -> Layout:
+    return Layout(table_plan(), 2048)
+
+
+def _label(data: bytes) -> None:
+    _table_layout().factors(data.decode("utf-8", "replace"))
+
+
+def _label_seeds() -> list[bytes]:
+    return [b"NT#0", b"K/[0:4]#0", b"V/[0:1]+[2:4]#0"]
 
 
 def _roster(data: bytes) -> None:
@@ -493,7 +521,9 @@ def targets() -> list[Target]:
     plan_bytes = scene().plan.to_bytes
     return [
         Target("codec", _codec_seeds, _decode),
-        Target("plan-unsigned", lambda: [plan_bytes()], _unsigned_plan),
+        Target("plan-unsigned", lambda: [plan_bytes(), table_plan().to_bytes()], _unsigned_plan),
+        Target("certificate-of-a-table", _table_seeds, _table_certificate),
+        Target("label", _label_seeds, _label),
         Target("roster", lambda: [scene().roster.to_bytes()], _roster),
         statement("plan", signer("plan", COORDINATOR), _plan, lambda: [scene().record.plan], 4),
         statement(

@@ -25,7 +25,8 @@ HANG_SECONDS = 60
 
 NAMES = (
     "codec", "plan-unsigned", "roster", "plan", "ceremony", "contribution", "close", "closing-vote",
-    "certificate", "share-set", "release", "roster-vote", "refusal", "endorsement", "reminder",
+    "certificate", "certificate-of-a-table", "label", "share-set", "release", "roster-vote",
+    "refusal", "endorsement", "reminder",
     "deadline", "cancellation", "rehearsal", "sealed-shares", "key-share", "receipt", "pass",
     "enrolment", "rotation", "request", "member-certificate", "revocations", "members-of-a-roster",
     "verification", "transcript-at-a-trustee", "ledger-talk", "gateway.toml", "coordinator.toml",

@@ -80,7 +80,7 @@ def test_the_list_of_a_single_contribution(
 
     assert board.kinds == ["refusal"] * 3
     for reason in board.reasons():
-        assert reason.startswith("TranscriptBroken: ")
+        assert reason.startswith("contribution ")
         assert "was logged, and so acknowledged, but not counted" in reason
     assert board.envelopes == {}
     assert [closings(tmp_path, index) for index in (1, 2, 3)] == [0, 0, 0]
@@ -113,10 +113,7 @@ def test_the_product_with_a_contribution_that_is_not_in_the_log(
         poll(services)
 
     assert board.kinds == ["refusal"] * 3
-    assert all(
-        reason.startswith("TranscriptBroken: ") and "is listed and cannot be" in reason
-        for reason in board.reasons()
-    )
+    assert all("is listed and cannot be" in reason for reason in board.reasons())
     assert board.envelopes == {}
 
 
@@ -154,7 +151,7 @@ def test_another_list_once_the_first_was_signed(
     assert board.kinds.count("refusal") == 2
     assert board.kinds.count("closing") == 1  # trustee 3 had signed nothing yet
     assert all(
-        reason == f"PolicyRefusal: another closing statement of round {scene.round_id} was signed"
+        reason == f"another closing statement of round {scene.round_id} was signed"
         for reason in board.reasons()
     )
     assert board.envelopes == {}

@@ -23,6 +23,10 @@ Expected = dict[str, tuple[str, dict[str, int], str | None]]
 MJ_PER_KWH = Fraction(36, 10)
 MJ_PER_MMBTU = Fraction("1055.05585262")
 KG_PER_KWH_FLOOR = Fraction("0.7034")
+CLEANEST_KG_PER_KWH = Fraction("0.023695")
+DIRTIEST_KG_PER_KWH = Fraction("0.893064")
+GAS_KG_PER_MMBTU = Fraction("53.06")
+COAL_KG_PER_MMBTU = Fraction("94.67")
 BIOGENIC = ("wood_mmbtu", "paper_mmbtu")
 FUELS = (
     "natural_gas_mmbtu",
@@ -67,8 +71,8 @@ def region_a_measures(path: Path = REGION_A) -> Expected:
 
 def us_plant_fractions(path: Path = US_PLANTS) -> dict[str, dict[str, Fraction]]:
     """The exact values of every plant that has electricity and a grid factor."""
-    fuel_factors = _factors("us-fuels")
-    grid = _factors("us-grid-2023")
+    fuel_factors = factors("us-fuels")
+    grid = factors("us-grid-2023")
     exact: dict[str, dict[str, Fraction]] = {}
     for row in _rows(path):
         state = grid.get(f"US-{row['state']}")
@@ -85,20 +89,30 @@ def us_plant_fractions(path: Path = US_PLANTS) -> dict[str, dict[str, Fraction]]
             ),
             Fraction(0),
         )
+        fossil = sum(amount for fuel, amount in heat.items() if fuel not in BIOGENIC)
+        power = electricity * state / 1000
         exact[row["plant_id"]] = {
             "sales": Fraction(row["sales_usd"]),
-            "emissions": electricity * state / 1000 + fuel_emissions,
+            "emissions": power + fuel_emissions,
             "energy": electricity * MJ_PER_KWH + fuel_energy,
             "electricity": electricity,
             "fuel_energy": fuel_energy,
             "fuel_emissions": fuel_emissions,
+            "fossil_fuel_energy": fossil * MJ_PER_MMBTU,
+            "fuels_heavier_than_gas": fuel_emissions - fossil * GAS_KG_PER_MMBTU,
+            "fuels_lighter_than_coal": fuel_energy
+            - fuel_emissions / COAL_KG_PER_MMBTU * MJ_PER_MMBTU,
+            "electricity_emissions": power,
+            "power_above_cleanest_grid": power - CLEANEST_KG_PER_KWH * electricity,
+            "electricity_from_dirtiest_grid": DIRTIEST_KG_PER_KWH * electricity,
+            "power_below_dirtiest_grid": DIRTIEST_KG_PER_KWH * electricity - power,
         }
     return exact
 
 
 def us_plants_measures(path: Path = US_PLANTS) -> Expected:
     """The plants, by sector: see `us_plant_fractions`; the others with the reason."""
-    grid = _factors("us-grid-2023")
+    grid = factors("us-grid-2023")
     exact = us_plant_fractions(path)
     expected: Expected = {}
     for row in _rows(path):
@@ -118,6 +132,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-def _factors(name: str) -> dict[str, Fraction]:
+def factors(name: str) -> dict[str, Fraction]:
+    """The factors of a set by their ids, in the set's own units."""
     document = json.loads((FACTOR_SETS / f"{name}.json").read_text(encoding="utf-8"))
     return {factor["id"]: Fraction(factor["value"]) for factor in document["factors"]}

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.encoding import class_count, class_lower, class_upper, size_class, to_integer
+from protocols.encoding import (
+    RESOLUTIONS,
+    class_count,
+    class_lower,
+    class_upper,
+    size_class,
+    to_integer,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,45 @@ def test_negative_values_and_classes_are_refused() -> None:
     for call in (size_class, class_lower, class_upper, class_count):
         with pytest.raises(ValueError, match=r"non-negative|start at 0"):
             call(-1)
+
+
+FINER = [r for r in RESOLUTIONS if r > 1]
+
+
+@pytest.mark.parametrize("resolution", FINER)
+@given(value=st.integers(0, 2**200 - 1))
+def test_a_value_lies_in_its_finer_class_and_no_other(resolution: int, value: int) -> None:
+    own = size_class(value, resolution)
+    assert class_lower(own, resolution) <= value <= class_upper(own, resolution)
+    assert class_upper(own, resolution) + 1 == class_lower(own + 1, resolution)
+
+
+@pytest.mark.parametrize("resolution", RESOLUTIONS)
+def test_edges_are_the_ceilings_of_roots_of_powers_of_two(resolution: int) -> None:
+    """Against the definition: e is the least integer with ``e^r >= 2^c``."""
+    lowers = [class_lower(size, resolution) for size in range(1, 40 * resolution)]
+    assert lowers == sorted(set(lowers))
+    expected = []
+    for exponent in range(60 * resolution):
+        root = next(
+            e for e in _around(2 ** (exponent / resolution)) if e**resolution >= 2**exponent
+        )
+        expected.append(root)
+    assert lowers == sorted(set(expected))[: len(lowers)]
+
+
+def _around(estimate: float) -> range:
+    return range(max(1, int(estimate) - 1000), int(estimate) + 1000)
+
+
+def test_finer_classes_of_small_numbers() -> None:
+    assert [class_lower(size, 2) for size in range(7)] == [0, 1, 2, 3, 4, 6, 8]
+    assert [size_class(value, 2) for value in (0, 1, 2, 3, 4, 5, 6, 8)] == [0, 1, 2, 3, 4, 4, 5, 6]
+    assert class_count(2**200 - 1, 8) > 8 * 196 > class_count(2**200 - 1, 4)
+
+
+def test_unknown_resolutions_and_too_large_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 classes an octave"):
+        size_class(5, 3)
+    with pytest.raises(ValueError, match="end at"):
+        size_class(2**201, 4)

@@ -28,6 +28,7 @@ from protocols.signing import SigningKey, VerifyKey, open_signed
 from protocols.threshold import DecryptionShare, verify_share
 from protocols.transcript import replay
 from protocols.verification import Report, verify_round
+from tests.strategies import UNLIMITED
 from tests.vectors.write_vectors import FOLDER, Vector, render
 
 POSITIVE: Vector = json.loads((FOLDER / "positive.json").read_text())
@@ -217,11 +218,11 @@ def test_refused_with_the_named_error(vector: Vector) -> None:
 @pytest.mark.parametrize("vector", of("cell"))
 def test_cells_break_the_policy_for_one_measure(vector: Vector) -> None:
     histograms = vector["inputs"]["histograms"]
-    violations = check_cell(histograms, Policy())
+    violations = check_cell(histograms, Policy(), UNLIMITED)
     assert violations
     if vector["name"] == "band-that-fails-p-percent-for-one-measure-only":
         assert [(v.measure, v.rule) for v in violations] == [("emissions", "dominance")]
-        assert not check_cell({"output": histograms["output"]}, Policy())
+        assert not check_cell({"output": histograms["output"]}, Policy(), UNLIMITED)
     else:
         assert {v.rule for v in violations} == {"minimum-cohort"}
 

@@ -25,9 +25,10 @@ from protocols.paillier import Encryptor
 from protocols.signing import SigningKey
 from protocols.threshold import DecryptionShare, make_share
 from protocols.walkthrough import Cast, Played, example_measures, run_round
+from tests.bundles import Bundle
 from tests.keys import cast, hold_ceremony, signing_key, test_primes
 from tests.scenes import plan_with_cohort_level
-from tests.tampering import TAMPERINGS, Bundle, copied_contribution
+from tests.tampering import TAMPERINGS, copied_contribution
 
 FOLDER = Path(__file__).parent
 Vector = dict[str, Any]
