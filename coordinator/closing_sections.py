@@ -57,8 +57,9 @@ def covered(cohorts: Sequence[Cohort], texts: Texts) -> Html:
     rows: list[list[object]] = [
         [name, _counted(one, texts), _of(one, texts)] for name, one in named
     ]
+    key = "coverage.sum" if published.share == 1 else "coverage.known_sum"
     rows += [
-        [texts.name("measure", name), html("–"), _of(one, texts)]
+        [texts(key, measure=texts.name("measure", name)), html("–"), _of(one, texts)]
         for name, one in found.measures.items()
     ]
     note = tag("p", texts("coverage.note"), class_="note")

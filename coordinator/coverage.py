@@ -103,22 +103,18 @@ def levels(cohort: Cohort) -> list[tuple[TableCell, ...]]:
 def together(cohorts: Sequence[Cohort]) -> tuple[Covered, Coverage]:
     """Published cohorts of all, and the coverage of all of them at their finest levels.
 
-    Of a sum nothing is known where a cohort is withheld: its total was not opened, and a share of
-    a whole that holds it would give it away.
+    A sum is compared with the totals that are published: that of a withheld cohort was not opened,
+    and a share of a whole that holds it would give it away.
     """
     found = [of_cohort(cohort) for cohort in cohorts]
     published = Covered(sum(cohort.withheld is None for cohort in cohorts), len(cohorts))
-    names = _everywhere([one for one in found if one.measures])
+    known = [one.measures for one in found if one.measures]
+    names = [n for n in (known[0] if known else {}) if all(n in measures for measures in known)]
     return published, Coverage(
         _added([one.cells for one in found]),
         _added([one.members for one in found]),
-        {n: _added([one.measures.get(n, Covered(0, None)) for one in found]) for n in names},
+        {name: _added([measures[name] for measures in known]) for name in names},
     )
-
-
-def _everywhere(found: Sequence[Coverage]) -> list[str]:
-    """The measures that every one of them sums, in the order of the first."""
-    return [n for n in (found[0].measures if found else {}) if all(n in c.measures for c in found)]
 
 
 def _added(parts: Sequence[Covered]) -> Covered:
