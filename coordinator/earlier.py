@@ -62,10 +62,8 @@ def decide_closing(
 
     :param included: the contributions that are counted, ascending.
     """
-    signers = {item.hash: item.member for item in desk.contributions}
-    keys = [signers[digest] for digest in included]
     plan = desk.round.terms.plan
-    return _decide(plan, keys, _closed(desks, plan.round_id), identify)
+    return _decide(plan, _counted(desk, included), _closed(desks, plan.round_id), identify)
 
 
 def check_roster(terms: Terms, desks: Iterable[Desk], identify: Identify) -> None:
@@ -167,5 +165,10 @@ def _closed(desks: Iterable[Desk], but: str) -> Iterator[Held]:
         refused = desk.round.refusals.keys() - desk.round.votes["closing"].keys()
         quorum = desk.round.terms.ceremony.closing_quorum
         if counts(plan, len(proposal.included), len(refused), quorum):
-            signers = {item.hash: item.member for item in desk.contributions}
-            yield plan, [signers[digest] for digest in proposal.included], proposal.declared
+            yield plan, _counted(desk, proposal.included), proposal.declared
+
+
+def _counted(desk: Desk, included: Sequence[bytes]) -> list[VerifyKey]:
+    """Who signed these contributions, in their order."""
+    signers = {item.hash: item.member for item in desk.contributions}
+    return [signers[digest] for digest in included]

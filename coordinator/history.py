@@ -134,9 +134,9 @@ def awaited(store: Store, round_id: str, names: Mapping[bytes, str]) -> list[Awa
     row = next((row for row in list_rounds(store) if row.round_id == round_id), None)
     if row is None or State(row.state) not in (State.PROPOSED, State.OPEN):
         return []
-    plan, heads = plan_of(record_of(store, round_id)), store.heads(round_id)
+    record, heads = record_of(store, round_id), store.heads(round_id)
+    plan, roster = plan_of(record), Roster.from_bytes(record.roster)
     come = named(head.signer for head in heads if head.kind == "contribution")
-    roster = Roster.from_bytes(record_of(store, round_id).roster)
     listed = named(member.key.raw for member in roster.members)
     found = []
     for other in list_rounds(store):

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.answers import Place
+from coordinator.batches import Batches
 from coordinator.desk import Desk
 from coordinator.errors import StoreError
 from protocols.contribution import Arrived
@@ -81,11 +80,7 @@ class Intake:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._queue: deque[Job] = deque()
-        self._arrived = threading.Condition()
-        self._ends = False
-        self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
-        self._thread.start()
+        self._queue = Batches("intake", self._work, MAX_BATCH)
 
     async def take(self, parcel: Parcel) -> bytes:
         """The receipt of ``parcel``, once it is durable. Called in an event loop.
@@ -98,34 +93,19 @@ class Intake:
 
     def put(self, job: Job) -> None:
         """Have the thread go on with a job: one that has come, or one that the writer answered."""
-        with self._arrived:
-            if not self._ends:
-                self._queue.append(job)
-                self._arrived.notify()
-                return
-        _deliver([(job, StoreError("the coordinator is stopping; try again later"))])
+        if not self._queue.put(job):
+            _deliver([(job, StoreError("the coordinator is stopping; try again later"))])
 
     def alive(self) -> bool:
         """Whether the thread still works."""
-        return self._thread.is_alive()
+        return self._queue.alive()
 
     def close(self) -> None:
         """Finish what has come, then end; after the writer, whose last answers are signed here."""
-        with self._arrived:
-            self._ends = True
-            self._arrived.notify()
-        self._thread.join()
+        self._queue.close()
 
-    def _work(self) -> None:
-        while batch := self._next_batch():
-            ready = [(job, found) for job in batch if (found := self._go_on(job)) is not None]
-            _deliver(ready)
-
-    def _next_batch(self) -> list[Job]:
-        with self._arrived:
-            while not self._queue and not self._ends:
-                self._arrived.wait()
-            return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+    def _work(self, batch: list[Job]) -> None:
+        _deliver([(job, found) for job in batch if (found := self._go_on(job)) is not None])
 
     def _go_on(self, job: Job) -> bytes | Exception | None:
         try:

@@ -11,13 +11,12 @@ before the next write. Used by :class:`coordinator.board.Board`.
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coordinator.answers import Answer, Place, ThreadAnswer
+from coordinator.batches import Batches
 from coordinator.desk import Desk
 from coordinator.errors import CoordinatorError, StoreError
 from coordinator.metrics import Metrics
@@ -121,11 +120,9 @@ class Writer:
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
-        self._queue: deque[Wish] = deque()
-        self._arrived = threading.Condition()
-        self._ends = False
-        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
-        self._thread.start()
+        self._queue = Batches(
+            "writer", self._work, MAX_BATCH, lambda wish: len(wish.data), MAX_BATCH_BYTES
+        )
 
     def append(
         self, desk: Desk, data: bytes, what: Arrived | Statement, *, head: bytes | None = None
@@ -146,49 +143,27 @@ class Writer:
 
         :raises StoreError: the coordinator is stopping; no answer will be given.
         """
-        with self._arrived:
-            if self._ends:
-                raise StoreError("the coordinator is stopping; try again later")
-            self._queue.append(wish)
-            self._arrived.notify()
+        if not self._queue.put(wish):
+            raise StoreError("the coordinator is stopping; try again later")
 
     def alive(self) -> bool:
         """Whether the thread still writes."""
-        return self._thread.is_alive()
+        return self._queue.alive()
 
     def close(self) -> None:
         """Write what was handed in, then end."""
-        with self._arrived:
-            self._ends = True
-            self._arrived.notify()
-        self._thread.join()
+        self._queue.close()
 
-    def _work(self) -> None:
-        while batch := self._next_batch():
-            try:
-                later = self._write(batch)
-            except Exception as error:  # the writer must outlive whatever one batch does to it
-                LOG.exception("the writer stumbled")
-                later = []
-                for wish in batch:
-                    with wish.desk.turn:
-                        wish.desk.staged, wish.desk.stale = False, True
-                    if not wish.answer.done:
-                        wish.answer.refuse(error)
-            if later:
-                with self._arrived:
-                    self._queue.extendleft(reversed(later))
-
-    def _next_batch(self) -> list[Wish]:
-        with self._arrived:
-            while not self._queue and not self._ends:
-                self._arrived.wait()
-            batch: list[Wish] = []
-            size = 0
-            while self._queue and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
-                batch.append(self._queue.popleft())
-                size += len(batch[-1].data)
-            return batch
+    def _work(self, batch: list[Wish]) -> None:
+        try:
+            self._queue.put_back(self._write(batch))
+        except Exception as error:  # the writer must outlive whatever one batch does to it
+            LOG.exception("the writer stumbled")
+            for wish in batch:
+                with wish.desk.turn:
+                    wish.desk.staged, wish.desk.stale = False, True
+                if not wish.answer.done:
+                    wish.answer.refuse(error)
 
     def _write(self, batch: Sequence[Wish]) -> list[Wish]:
         """Store what can be stored of ``batch``; what has to wait for the next one."""

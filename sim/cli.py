@@ -6,13 +6,15 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from sim import noise_costs
 from sim.demo import show
@@ -30,6 +32,13 @@ app = typer.Typer(
 )
 demo = typer.Typer(help="A whole round of 72 enterprises on this machine, and its report.")
 
+Records = Annotated[Path, typer.Option(metavar="CSV", help="One enterprise a row.")]
+Mapping = Annotated[Path, typer.Option(metavar="TOML", help="Which column is what.")]
+Plan = Annotated[Path, typer.Option(metavar="TOML", help="The plan template.")]
+Cohorts = Annotated[
+    str, typer.Option(metavar="A,B", help="Only these cohorts, separated by commas.")
+]
+AtLeast = Annotated[int, typer.Option(min=1, help="Leave out cohorts of fewer enterprises.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Output folder; must be empty or absent.")]
 Trustees = Annotated[int, typer.Option(min=2, max=20, help="How many trustees share the key.")]
 Threshold = Annotated[int, typer.Option(min=2, help="How many must join to open a sum.")]
@@ -48,15 +57,13 @@ Primes = Annotated[
 
 @app.command()
 def run(
-    records: Annotated[Path, typer.Option(metavar="CSV", help="One enterprise a row.")],
-    mapping: Annotated[Path, typer.Option(metavar="TOML", help="Which column is what.")],
-    plan: Annotated[Path, typer.Option(metavar="TOML", help="The plan template.")],
+    records: Records,
+    mapping: Mapping,
+    plan: Plan,
     out: Out,
     period: Annotated[str, typer.Option(help="Reporting period; else the template's.")] = "",
     title: Annotated[str, typer.Option(help="Title of the report.")] = "",
-    cohorts: Annotated[
-        str, typer.Option(metavar="A,B", help="Only these cohorts, separated by commas.")
-    ] = "",
+    cohorts: Cohorts = "",
     trustees: Trustees = 4,
     threshold: Threshold = 2,
     quorum: Quorum = 3,
@@ -83,7 +90,7 @@ def run(
         threshold=threshold,
         quorum=quorum,
         modulus_bits=modulus_bits,
-        cohorts=tuple(name.strip() for name in cohorts.split(",") if name.strip()),
+        cohorts=_names(cohorts),
         primes=unsafe_primes,
         isolate=isolate,
         keep_work=keep_work,
@@ -98,15 +105,11 @@ def run(
 
 @app.command()
 def profiles(
-    records: Annotated[Path, typer.Option(metavar="CSV", help="One enterprise a row.")],
-    mapping: Annotated[Path, typer.Option(metavar="TOML", help="Which column is what.")],
-    plan: Annotated[Path, typer.Option(metavar="TOML", help="The plan template.")],
-    cohorts: Annotated[
-        str, typer.Option(metavar="A,B", help="Only these cohorts, separated by commas.")
-    ] = "",
-    at_least: Annotated[
-        int, typer.Option(min=1, help="Leave out cohorts of fewer enterprises.")
-    ] = 1,
+    records: Records,
+    mapping: Mapping,
+    plan: Plan,
+    cohorts: Cohorts = "",
+    at_least: AtLeast = 1,
     every_resolution: Annotated[
         bool,
         typer.Option("--every-resolution", help="Each profile with coarse and with fine classes."),
@@ -121,29 +124,21 @@ def profiles(
     Example: cefed sim profiles --records examples/us_plants/us_plants_2010_2019.csv --mapping
     examples/us_plants/mapping.toml --plan examples/us_plants/plan.toml --at-least 30
     """
-    wanted = tuple(name.strip() for name in cohorts.split(",") if name.strip())
-    settings = settings_of(records, mapping, plan, wanted)
+    settings = settings_of(records, mapping, plan, _names(cohorts))
     with Reporter() as reporter:
         document = run_profiles(
             settings, reporter, at_least=at_least, every_resolution=every_resolution
         )
-    if as_json:
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=1))
-    else:
-        Console(width=None if Console().is_terminal else 140).print(as_table(document))
+    _print(document, as_table, as_json=as_json)
 
 
 @app.command()
 def noise(
-    records: Annotated[Path, typer.Option(metavar="CSV", help="One enterprise a row.")],
-    mapping: Annotated[Path, typer.Option(metavar="TOML", help="Which column is what.")],
-    plan: Annotated[Path, typer.Option(metavar="TOML", help="The plan template.")],
-    cohorts: Annotated[
-        str, typer.Option(metavar="A,B", help="Only these cohorts, separated by commas.")
-    ] = "",
-    at_least: Annotated[
-        int, typer.Option(min=1, help="Leave out cohorts of fewer enterprises.")
-    ] = 1,
+    records: Records,
+    mapping: Mapping,
+    plan: Plan,
+    cohorts: Cohorts = "",
+    at_least: AtLeast = 1,
     epsilon: Annotated[
         str, typer.Option(metavar="A,B", help="Privacy losses to try, separated by commas.")
     ] = "0.1,1,10",
@@ -161,21 +156,16 @@ def noise(
     Example: cefed sim noise --records examples/us_plants/us_plants_2010_2019.csv --mapping
     examples/us_plants/mapping.toml --plan examples/us_plants/plan.toml --at-least 30
     """
-    wanted = tuple(name.strip() for name in cohorts.split(",") if name.strip())
     try:
         epsilons = [Fraction(text.strip()) for text in epsilon.split(",")]
     except (ValueError, ZeroDivisionError):
         raise OptionError(f"--epsilon {epsilon!r}: give numbers, such as 0.1,1,10") from None
-    settings = settings_of(records, mapping, plan, wanted)
+    settings = settings_of(records, mapping, plan, _names(cohorts))
     with Reporter() as reporter:
         document = noise_costs.run_noise(
             settings, reporter, epsilons, at_least=at_least, colluding=colluding, seed=seed
         )
-    if as_json:
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=1))
-    else:
-        console = Console(width=None if Console().is_terminal else 140)
-        console.print(noise_costs.as_table(document))
+    _print(document, noise_costs.as_table, as_json=as_json)
 
 
 @demo.command()
@@ -226,6 +216,19 @@ def demo_command(
     else:
         show(Console(), settings, summary, (verdict, seconds))
     verdict.require()
+
+
+def _names(cohorts: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in cohorts.split(",") if name.strip())
+
+
+def _print(
+    document: dict[str, Any], as_table: Callable[[dict[str, Any]], Table], *, as_json: bool
+) -> None:
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    else:
+        Console(width=None if Console().is_terminal else 140).print(as_table(document))
 
 
 def _run(settings: Settings) -> Summary:

@@ -19,7 +19,7 @@ from protocols.cells import Decided, atoms_of, check_cells
 from protocols.plan_terms import Policy
 from protocols.policy import check_cell, check_measure, merge
 from protocols.suppression import Unit, decide, units
-from protocols.table import Table
+from protocols.table import Cell, Table
 from tests.strategies import UNLIMITED
 from tests.tables import (
     Leaf,
@@ -39,6 +39,13 @@ def run(table: Table, leaves: Sequence[Leaf], policy: Policy = POLICY) -> tuple[
     """Both steps, as trustees take them."""
     counts = [len(leaf) for leaf in leaves]
     return decide(table, counts, opened(leaves, units(table, counts, policy)), policy, UNLIMITED)
+
+
+def published_and_filled(table: Table, leaves: Sequence[Leaf]) -> tuple[list[Cell], list[int]]:
+    """The cells that are published, and the leaves that hold anybody."""
+    decided = run(table, leaves)
+    published = [c for c, d in zip(table.cells, decided, strict=True) if d.members]
+    return published, [leaf for leaf, members in enumerate(leaves) if members]
 
 
 def fates(table: Table, decided: Sequence[Decided]) -> dict[str, int | None]:
@@ -75,9 +82,7 @@ def test_no_combination_of_published_sums_isolates_an_unsafe_set(
     table, leaves = drawn
     if sum(map(len, leaves)) < 3:
         return
-    decided = run(table, leaves)
-    published = [c for c, d in zip(table.cells, decided, strict=True) if d.members]
-    filled = [leaf for leaf, members in enumerate(leaves) if members]
+    published, filled = published_and_filled(table, leaves)
     for chosen in isolated(published, filled):
         members = [pair for leaf in chosen for pair in leaves[leaf]]
         assert exact_rule([pair[0] for pair in members], POLICY)
@@ -92,9 +97,7 @@ def test_no_combination_of_published_counts_isolates_fewer_than_k(
     table, leaves = drawn
     if sum(map(len, leaves)) < 3:
         return
-    decided = run(table, leaves)
-    published = [c for c, d in zip(table.cells, decided, strict=True) if d.members]
-    filled = [leaf for leaf, members in enumerate(leaves) if members]
+    published, filled = published_and_filled(table, leaves)
     for chosen in isolated([table.cells[0], *published], filled):
         assert sum(len(leaves[leaf]) for leaf in chosen) >= 3
 
