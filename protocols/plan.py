@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from protocols.errors import MalformedMessage, PlanError
+from protocols.federated.terms import Aggregation, Mode
 from protocols.hashing import HASH_BYTES, domain_hash
 from protocols.known_limits import PublicLimits
 from protocols.noise_terms import Noise, noise_message, read_noise
@@ -55,10 +56,12 @@ from protocols.wire import codec
 from protocols.wire import messages_pb2 as pb
 
 __all__ = [
+    "Aggregation",
     "Direction",
     "Indicator",
     "Level",
     "Measure",
+    "Mode",
     "Noise",
     "Part",
     "Plan",
@@ -90,7 +93,8 @@ class Plan:
     ``definitions``: pairs of name and text, sorted by name: scope boundary, factor sets, sector.
     ``roster_hash`` and ``key_id``: 32 bytes. ``participants``: size of the roster, which the
     headroom is proved for. ``opens_at`` and ``deadline``: seconds since 1970-01-01 UTC. ``table``:
-    band-level measures are summed by its cells instead of by bands.
+    band-level measures are summed by its cells instead of by bands. ``aggregation``: the federated
+    backend; in its mode ``totals`` there are no trustees, and ``key_id`` is empty.
     Raises :class:`PlanError`.
     """
 
@@ -111,6 +115,7 @@ class Plan:
     relations: tuple[Relation, ...] = ()
     unrelated: tuple[Unrelated, ...] = ()
     noise: Noise | None = None
+    aggregation: Aggregation | None = None
 
     def __post_init__(self) -> None:
         self._check_frame()
@@ -120,6 +125,7 @@ class Plan:
         self._check_relations()
         self._check_rankings()
         self._check_noise()
+        self._check_aggregation()
 
     def measure(self, name: str) -> Measure:
         """The measure called ``name``; :class:`PlanError` if there is none."""
@@ -157,6 +163,11 @@ class Plan:
             return len(self.table.leaves)
         return self.sums_indicator.bins if self.sums_indicator else 0
 
+    @property
+    def mode(self) -> Mode | None:
+        """Who enforces the policy of a federated round; None under Paillier."""
+        return self.aggregation.mode if self.aggregation else None
+
     def measures_at(self, level: Level, *, published: bool | None = None) -> tuple[Measure, ...]:
         """The measures of a level in plan order; guards only or none of them, if asked for."""
         return tuple(
@@ -188,6 +199,7 @@ class Plan:
                     pb.Unrelated(measures=u.measures, reason=u.reason) for u in self.unrelated
                 ],
                 noise=noise_message(self.noise),
+                aggregation=self.aggregation.to_message() if self.aggregation else None,
             )
         )
 
@@ -217,6 +229,11 @@ class Plan:
             relations=tuple(read_relation(r) for r in message.relations),
             unrelated=tuple(Unrelated(tuple(u.measures), u.reason) for u in message.unrelated),
             noise=read_noise(message.noise) if message.HasField("noise") else None,
+            aggregation=(
+                Aggregation.from_message(message.aggregation)
+                if message.HasField("aggregation")
+                else None
+            ),
         )
         # The codec compared messages; this compares meanings, such as a policy that is absent.
         if plan.to_bytes() != data:
@@ -246,8 +263,9 @@ class Plan:
             check_name("definition", name, MAX_DEFINITION_NAME)
             check_text(f"definition {name!r}", value, 4 * MAX_TEXT)
         for what, digest in (("roster_hash", self.roster_hash), ("key_id", self.key_id)):
-            if not isinstance(digest, bytes) or len(digest) != HASH_BYTES:
-                raise PlanError(f"{what} must be {HASH_BYTES} bytes")
+            length = 0 if what == "key_id" and self.mode is Mode.TOTALS else HASH_BYTES
+            if not isinstance(digest, bytes) or len(digest) != length:
+                raise PlanError(f"{what} must be {length} bytes")
         if type(self.participants) is not int or not 1 <= self.participants <= MAX_PARTICIPANTS:
             raise PlanError(f"participants must be from 1 to {MAX_PARTICIPANTS}")
         if type(self.opens_at) is not int or type(self.deadline) is not int:
@@ -366,6 +384,20 @@ class Plan:
         self.noise.honest(self.policy.minimum_cohort)
         if not any(measure.published for measure in self.measures):
             raise PlanError("noise: the plan publishes no sums to add it to; drop [noise]")
+
+    def _check_aggregation(self) -> None:
+        if self.aggregation is None:
+            return
+        self.aggregation.check(self.participants)
+        if self.aggregation.until <= self.opens_at:
+            raise PlanError("aggregation: until must be after opens_at")
+        if not any(measure.published for measure in self.measures):
+            raise PlanError("aggregation: the plan publishes no sums to mask")
+        if self.mode is Mode.TOTALS and self.noise is not None:
+            raise PlanError(
+                "aggregation: totals are exact, since nobody keeps an account of what noise has "
+                "spent; drop [noise], or use the mode 'certified'"
+            )
 
 
 def _refuse_repeated(what: str, names: Sequence[str]) -> None:

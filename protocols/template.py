@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from protocols.bins import log_edges
 from protocols.errors import PlanError
+from protocols.federated.terms import Aggregation, Mode
 from protocols.noise_terms import LEAST_DELTA, MOST_DELTA, Noise
 from protocols.plan import (
     Direction,
@@ -43,6 +44,9 @@ SMALL_BINS, LARGE_BINS = 32, 64
 """Bins up to 100 members, and above, unless the template says otherwise."""
 
 NO_REMAINDER = "none"
+
+AGGREGATION_HOURS = 7 * 24
+"""How long after the collection masked vectors are waited for, unless the template says."""
 
 # A billion-digit number in ten characters would be computed before it could be refused.
 _LONG_EXPONENT = re.compile(r"[eE][+-]?[0-9_]{4,}")
@@ -221,6 +225,16 @@ class _NoiseTable(_Table):
         )
 
 
+class _AggregationTable(_Table):
+    mode: Mode
+    wait_hours: Whole = AGGREGATION_HOURS
+
+    def aggregation(self, participants: int, deadline: int) -> Aggregation:
+        """The terms for a roster of this size; the wait counts from the collection's end."""
+        make = Aggregation.totals if self.mode is Mode.TOTALS else Aggregation.certified
+        return make(participants, deadline + self.wait_hours * 3600)
+
+
 class _File(_Table):
     # "schema" would shadow a method of pydantic's base class.
     version: Literal["cefed.plan/1"] = Field(alias="schema")
@@ -233,6 +247,7 @@ class _File(_Table):
     unrelated: tuple[_UnrelatedTable, ...] = ()
     table: _TableTable | None = None
     noise: _NoiseTable | None = None
+    aggregation: _AggregationTable | None = None
 
 
 @dataclass(frozen=True)
@@ -305,15 +320,21 @@ class PlanTemplate:
         deadline: int,
         period: str | None = None,
         definitions: Mapping[str, str] | None = None,
+        mode: Mode | None = None,
     ) -> Plan:
         """The plan of one round.
 
         :param definitions: what the members' mappings define; merged with the template's own.
+        :param mode: of a federated round, in the place of the template's; in ``totals`` nobody
+            holds a key, and ``key_id`` is empty.
         :raises PlanError: the same name defined differently, or a plan that cannot be run.
         """
         chosen = period or self.period
         if chosen is None:
             raise PlanError(f"{self.source}: name a period in [plan], or give one for the round")
+        aggregation = self._file.aggregation
+        if mode is not None and (aggregation is None or aggregation.mode is not mode):
+            aggregation = _AggregationTable(mode=mode)
         try:
             return Plan(
                 round_id=round_id,
@@ -336,6 +357,9 @@ class PlanTemplate:
                 unrelated=tuple(Unrelated(u.measures, u.reason) for u in self._file.unrelated),
                 table=_table(self._file.table),
                 noise=None if self._file.noise is None else self._file.noise.noise(),
+                aggregation=(
+                    aggregation.aggregation(participants, deadline) if aggregation else None
+                ),
             )
         except PlanError as error:
             raise PlanError(f"{self.source}: {error}") from error

@@ -136,8 +136,24 @@ class Noise(_message.Message):
     colluding: int
     def __init__(self, loss: _Optional[_Union[Rational, _Mapping]] = ..., budget: _Optional[_Union[Rational, _Mapping]] = ..., delta: _Optional[_Union[Rational, _Mapping]] = ..., colluding: _Optional[int] = ...) -> None: ...
 
+class Aggregation(_message.Message):
+    __slots__ = ("mode", "neighbours", "until", "threshold", "committee", "quorum")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    COMMITTEE_FIELD_NUMBER: _ClassVar[int]
+    QUORUM_FIELD_NUMBER: _ClassVar[int]
+    mode: str
+    neighbours: int
+    until: int
+    threshold: int
+    committee: int
+    quorum: int
+    def __init__(self, mode: _Optional[str] = ..., neighbours: _Optional[int] = ..., until: _Optional[int] = ..., threshold: _Optional[int] = ..., committee: _Optional[int] = ..., quorum: _Optional[int] = ...) -> None: ...
+
 class Plan(_message.Message):
-    __slots__ = ("round_id", "cohort", "title", "period", "definitions", "measures", "indicators", "policy", "roster_hash", "participants", "key_id", "opens_at", "deadline", "relations", "unrelated", "table", "noise")
+    __slots__ = ("round_id", "cohort", "title", "period", "definitions", "measures", "indicators", "policy", "roster_hash", "participants", "key_id", "opens_at", "deadline", "relations", "unrelated", "table", "noise", "aggregation")
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
     COHORT_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +171,7 @@ class Plan(_message.Message):
     UNRELATED_FIELD_NUMBER: _ClassVar[int]
     TABLE_FIELD_NUMBER: _ClassVar[int]
     NOISE_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATION_FIELD_NUMBER: _ClassVar[int]
     round_id: str
     cohort: str
     title: str
@@ -172,7 +189,8 @@ class Plan(_message.Message):
     unrelated: _containers.RepeatedCompositeFieldContainer[Unrelated]
     table: Table
     noise: Noise
-    def __init__(self, round_id: _Optional[str] = ..., cohort: _Optional[str] = ..., title: _Optional[str] = ..., period: _Optional[str] = ..., definitions: _Optional[_Iterable[_Union[Definition, _Mapping]]] = ..., measures: _Optional[_Iterable[_Union[Measure, _Mapping]]] = ..., indicators: _Optional[_Iterable[_Union[Indicator, _Mapping]]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., roster_hash: _Optional[bytes] = ..., participants: _Optional[int] = ..., key_id: _Optional[bytes] = ..., opens_at: _Optional[int] = ..., deadline: _Optional[int] = ..., relations: _Optional[_Iterable[_Union[Relation, _Mapping]]] = ..., unrelated: _Optional[_Iterable[_Union[Unrelated, _Mapping]]] = ..., table: _Optional[_Union[Table, _Mapping]] = ..., noise: _Optional[_Union[Noise, _Mapping]] = ...) -> None: ...
+    aggregation: Aggregation
+    def __init__(self, round_id: _Optional[str] = ..., cohort: _Optional[str] = ..., title: _Optional[str] = ..., period: _Optional[str] = ..., definitions: _Optional[_Iterable[_Union[Definition, _Mapping]]] = ..., measures: _Optional[_Iterable[_Union[Measure, _Mapping]]] = ..., indicators: _Optional[_Iterable[_Union[Indicator, _Mapping]]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., roster_hash: _Optional[bytes] = ..., participants: _Optional[int] = ..., key_id: _Optional[bytes] = ..., opens_at: _Optional[int] = ..., deadline: _Optional[int] = ..., relations: _Optional[_Iterable[_Union[Relation, _Mapping]]] = ..., unrelated: _Optional[_Iterable[_Union[Unrelated, _Mapping]]] = ..., table: _Optional[_Union[Table, _Mapping]] = ..., noise: _Optional[_Union[Noise, _Mapping]] = ..., aggregation: _Optional[_Union[Aggregation, _Mapping]] = ...) -> None: ...
 
 class RosterMember(_message.Message):
     __slots__ = ("signing_key", "group")
@@ -243,16 +261,38 @@ class KnowledgeProof(_message.Message):
     def __init__(self, commitment: _Optional[bytes] = ..., plaintext_response: _Optional[bytes] = ..., randomness_response: _Optional[bytes] = ...) -> None: ...
 
 class Contribution(_message.Message):
-    __slots__ = ("plan_hash", "version", "ciphertexts", "proof")
+    __slots__ = ("plan_hash", "version", "ciphertexts", "proof", "round_key")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CIPHERTEXTS_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
+    ROUND_KEY_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     version: int
     ciphertexts: bytes
     proof: KnowledgeProof
-    def __init__(self, plan_hash: _Optional[bytes] = ..., version: _Optional[int] = ..., ciphertexts: _Optional[bytes] = ..., proof: _Optional[_Union[KnowledgeProof, _Mapping]] = ...) -> None: ...
+    round_key: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., version: _Optional[int] = ..., ciphertexts: _Optional[bytes] = ..., proof: _Optional[_Union[KnowledgeProof, _Mapping]] = ..., round_key: _Optional[bytes] = ...) -> None: ...
+
+class RoundKey(_message.Message):
+    __slots__ = ("plan_hash", "mask_key", "seal_key")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    MASK_KEY_FIELD_NUMBER: _ClassVar[int]
+    SEAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    mask_key: bytes
+    seal_key: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., mask_key: _Optional[bytes] = ..., seal_key: _Optional[bytes] = ...) -> None: ...
+
+class Masked(_message.Message):
+    __slots__ = ("plan_hash", "basis", "words")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    BASIS_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    basis: bytes
+    words: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., basis: _Optional[bytes] = ..., words: _Optional[bytes] = ...) -> None: ...
 
 class Rehearsal(_message.Message):
     __slots__ = ("plan_hash", "report")
@@ -333,18 +373,20 @@ class Close(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ..., transcript_head: _Optional[bytes] = ..., atoms: _Optional[_Iterable[_Union[Atom, _Mapping]]] = ..., totals_only: _Optional[bool] = ...) -> None: ...
 
 class ClosingStatement(_message.Message):
-    __slots__ = ("plan_hash", "included", "aggregates_hash", "atoms", "totals_only")
+    __slots__ = ("plan_hash", "included_root", "members", "aggregates_hash", "atoms", "totals_only")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
-    INCLUDED_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_ROOT_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
     AGGREGATES_HASH_FIELD_NUMBER: _ClassVar[int]
     ATOMS_FIELD_NUMBER: _ClassVar[int]
     TOTALS_ONLY_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
-    included: _containers.RepeatedScalarFieldContainer[bytes]
+    included_root: bytes
+    members: int
     aggregates_hash: bytes
     atoms: _containers.RepeatedCompositeFieldContainer[Atom]
     totals_only: bool
-    def __init__(self, plan_hash: _Optional[bytes] = ..., included: _Optional[_Iterable[bytes]] = ..., aggregates_hash: _Optional[bytes] = ..., atoms: _Optional[_Iterable[_Union[Atom, _Mapping]]] = ..., totals_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, plan_hash: _Optional[bytes] = ..., included_root: _Optional[bytes] = ..., members: _Optional[int] = ..., aggregates_hash: _Optional[bytes] = ..., atoms: _Optional[_Iterable[_Union[Atom, _Mapping]]] = ..., totals_only: _Optional[bool] = ...) -> None: ...
 
 class ClosingVote(_message.Message):
     __slots__ = ("statement", "ledger_head")
@@ -417,7 +459,7 @@ class TableCell(_message.Message):
     def __init__(self, members: _Optional[int] = ..., withheld: _Optional[str] = ...) -> None: ...
 
 class BandCertificate(_message.Message):
-    __slots__ = ("plan_hash", "statement_hash", "members", "withheld", "rankings", "cohort_measures", "withheld_measures", "table")
+    __slots__ = ("plan_hash", "statement_hash", "members", "withheld", "rankings", "cohort_measures", "withheld_measures", "table", "masks_root")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_HASH_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -426,6 +468,7 @@ class BandCertificate(_message.Message):
     COHORT_MEASURES_FIELD_NUMBER: _ClassVar[int]
     WITHHELD_MEASURES_FIELD_NUMBER: _ClassVar[int]
     TABLE_FIELD_NUMBER: _ClassVar[int]
+    MASKS_ROOT_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     statement_hash: bytes
     members: int
@@ -434,7 +477,8 @@ class BandCertificate(_message.Message):
     cohort_measures: _containers.RepeatedScalarFieldContainer[str]
     withheld_measures: _containers.RepeatedCompositeFieldContainer[Withheld]
     table: _containers.RepeatedCompositeFieldContainer[TableCell]
-    def __init__(self, plan_hash: _Optional[bytes] = ..., statement_hash: _Optional[bytes] = ..., members: _Optional[int] = ..., withheld: _Optional[str] = ..., rankings: _Optional[_Iterable[_Union[Ranking, _Mapping]]] = ..., cohort_measures: _Optional[_Iterable[str]] = ..., withheld_measures: _Optional[_Iterable[_Union[Withheld, _Mapping]]] = ..., table: _Optional[_Iterable[_Union[TableCell, _Mapping]]] = ...) -> None: ...
+    masks_root: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., statement_hash: _Optional[bytes] = ..., members: _Optional[int] = ..., withheld: _Optional[str] = ..., rankings: _Optional[_Iterable[_Union[Ranking, _Mapping]]] = ..., cohort_measures: _Optional[_Iterable[str]] = ..., withheld_measures: _Optional[_Iterable[_Union[Withheld, _Mapping]]] = ..., table: _Optional[_Iterable[_Union[TableCell, _Mapping]]] = ..., masks_root: _Optional[bytes] = ...) -> None: ...
 
 class Opening(_message.Message):
     __slots__ = ("label", "plaintext", "root")

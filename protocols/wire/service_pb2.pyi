@@ -11,18 +11,20 @@ class ListRoundsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class RoundSummary(_message.Message):
-    __slots__ = ("round_id", "state", "contributions", "entries", "member")
+    __slots__ = ("round_id", "state", "contributions", "entries", "member", "masking")
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     MEMBER_FIELD_NUMBER: _ClassVar[int]
+    MASKING_FIELD_NUMBER: _ClassVar[int]
     round_id: str
     state: str
     contributions: int
     entries: int
     member: bool
-    def __init__(self, round_id: _Optional[str] = ..., state: _Optional[str] = ..., contributions: _Optional[int] = ..., entries: _Optional[int] = ..., member: _Optional[bool] = ...) -> None: ...
+    masking: bool
+    def __init__(self, round_id: _Optional[str] = ..., state: _Optional[str] = ..., contributions: _Optional[int] = ..., entries: _Optional[int] = ..., member: _Optional[bool] = ..., masking: _Optional[bool] = ...) -> None: ...
 
 class ListRoundsReply(_message.Message):
     __slots__ = ("rounds",)
@@ -37,7 +39,7 @@ class DescribeRequest(_message.Message):
     def __init__(self, round_id: _Optional[str] = ...) -> None: ...
 
 class RoundDescription(_message.Message):
-    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures", "state", "roster_votes", "notices")
+    __slots__ = ("plan", "roster", "ceremony", "ceremony_countersignatures", "state", "roster_votes", "notices", "place")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     ROSTER_FIELD_NUMBER: _ClassVar[int]
     CEREMONY_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +47,7 @@ class RoundDescription(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     ROSTER_VOTES_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
     plan: bytes
     roster: bytes
     ceremony: bytes
@@ -52,7 +55,18 @@ class RoundDescription(_message.Message):
     state: str
     roster_votes: _containers.RepeatedScalarFieldContainer[bytes]
     notices: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ..., state: _Optional[str] = ..., roster_votes: _Optional[_Iterable[bytes]] = ..., notices: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    place: RosterPlace
+    def __init__(self, plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., ceremony: _Optional[bytes] = ..., ceremony_countersignatures: _Optional[_Iterable[bytes]] = ..., state: _Optional[str] = ..., roster_votes: _Optional[_Iterable[bytes]] = ..., notices: _Optional[_Iterable[bytes]] = ..., place: _Optional[_Union[RosterPlace, _Mapping]] = ...) -> None: ...
+
+class RosterPlace(_message.Message):
+    __slots__ = ("place", "member", "proof")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    place: int
+    member: bytes
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, place: _Optional[int] = ..., member: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
     __slots__ = ("round_id", "contribution")
@@ -67,6 +81,64 @@ class SubmitReply(_message.Message):
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     receipt: bytes
     def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
+
+class OutcomeRequest(_message.Message):
+    __slots__ = ("round_id",)
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    def __init__(self, round_id: _Optional[str] = ...) -> None: ...
+
+class OutcomeReply(_message.Message):
+    __slots__ = ("release", "endorsements", "closings", "entry_hash_before", "contribution", "place", "proof")
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    ENDORSEMENTS_FIELD_NUMBER: _ClassVar[int]
+    CLOSINGS_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_HASH_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    release: bytes
+    endorsements: _containers.RepeatedScalarFieldContainer[bytes]
+    closings: _containers.RepeatedScalarFieldContainer[bytes]
+    entry_hash_before: bytes
+    contribution: Entry
+    place: int
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, release: _Optional[bytes] = ..., endorsements: _Optional[_Iterable[bytes]] = ..., closings: _Optional[_Iterable[bytes]] = ..., entry_hash_before: _Optional[bytes] = ..., contribution: _Optional[_Union[Entry, _Mapping]] = ..., place: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class MaskingRequest(_message.Message):
+    __slots__ = ("round_id",)
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    def __init__(self, round_id: _Optional[str] = ...) -> None: ...
+
+class MaskingReply(_message.Message):
+    __slots__ = ("certificates", "place", "keys", "proof")
+    CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    certificates: _containers.RepeatedScalarFieldContainer[bytes]
+    place: int
+    keys: _containers.RepeatedCompositeFieldContainer[MaskingKey]
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, certificates: _Optional[_Iterable[bytes]] = ..., place: _Optional[int] = ..., keys: _Optional[_Iterable[_Union[MaskingKey, _Mapping]]] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class MaskingKey(_message.Message):
+    __slots__ = ("place", "round_key")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    ROUND_KEY_FIELD_NUMBER: _ClassVar[int]
+    place: int
+    round_key: bytes
+    def __init__(self, place: _Optional[int] = ..., round_key: _Optional[bytes] = ...) -> None: ...
+
+class SubmitMaskedRequest(_message.Message):
+    __slots__ = ("round_id", "masked")
+    ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    MASKED_FIELD_NUMBER: _ClassVar[int]
+    round_id: str
+    masked: bytes
+    def __init__(self, round_id: _Optional[str] = ..., masked: _Optional[bytes] = ...) -> None: ...
 
 class PostRequest(_message.Message):
     __slots__ = ("round_id", "statement")

@@ -50,6 +50,21 @@ class BoardStub:
                 request_serializer=protocols_dot_wire_dot_service__pb2.SubmitRequest.SerializeToString,
                 response_deserializer=protocols_dot_wire_dot_service__pb2.SubmitReply.FromString,
                 _registered_method=True)
+        self.Outcome = channel.unary_unary(
+                '/cefed.v1.Board/Outcome',
+                request_serializer=protocols_dot_wire_dot_service__pb2.OutcomeRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.OutcomeReply.FromString,
+                _registered_method=True)
+        self.Masking = channel.unary_unary(
+                '/cefed.v1.Board/Masking',
+                request_serializer=protocols_dot_wire_dot_service__pb2.MaskingRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.MaskingReply.FromString,
+                _registered_method=True)
+        self.SubmitMasked = channel.unary_unary(
+                '/cefed.v1.Board/SubmitMasked',
+                request_serializer=protocols_dot_wire_dot_service__pb2.SubmitMaskedRequest.SerializeToString,
+                response_deserializer=protocols_dot_wire_dot_service__pb2.SubmitReply.FromString,
+                _registered_method=True)
         self.Post = channel.unary_unary(
                 '/cefed.v1.Board/Post',
                 request_serializer=protocols_dot_wire_dot_service__pb2.PostRequest.SerializeToString,
@@ -116,6 +131,26 @@ class BoardServicer:
     def Submit(self, request, context):
         """a node's contribution
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Outcome(self, request, context):
+        """what a node needs of a round's end
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Masking(self, request, context):
+        """what a node masks its values for
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitMasked(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -197,6 +232,21 @@ def add_BoardServicer_to_server(servicer, server):
             'Submit': grpc.unary_unary_rpc_method_handler(
                     servicer.Submit,
                     request_deserializer=protocols_dot_wire_dot_service__pb2.SubmitRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.SubmitReply.SerializeToString,
+            ),
+            'Outcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.Outcome,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.OutcomeRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.OutcomeReply.SerializeToString,
+            ),
+            'Masking': grpc.unary_unary_rpc_method_handler(
+                    servicer.Masking,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.MaskingRequest.FromString,
+                    response_serializer=protocols_dot_wire_dot_service__pb2.MaskingReply.SerializeToString,
+            ),
+            'SubmitMasked': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitMasked,
+                    request_deserializer=protocols_dot_wire_dot_service__pb2.SubmitMaskedRequest.FromString,
                     response_serializer=protocols_dot_wire_dot_service__pb2.SubmitReply.SerializeToString,
             ),
             'Post': grpc.unary_unary_rpc_method_handler(
@@ -326,6 +376,87 @@ class Board:
             target,
             '/cefed.v1.Board/Submit',
             protocols_dot_wire_dot_service__pb2.SubmitRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.SubmitReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Outcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cefed.v1.Board/Outcome',
+            protocols_dot_wire_dot_service__pb2.OutcomeRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.OutcomeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Masking(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cefed.v1.Board/Masking',
+            protocols_dot_wire_dot_service__pb2.MaskingRequest.SerializeToString,
+            protocols_dot_wire_dot_service__pb2.MaskingReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitMasked(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cefed.v1.Board/SubmitMasked',
+            protocols_dot_wire_dot_service__pb2.SubmitMaskedRequest.SerializeToString,
             protocols_dot_wire_dot_service__pb2.SubmitReply.FromString,
             options,
             channel_credentials,

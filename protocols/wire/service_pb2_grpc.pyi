@@ -37,6 +37,11 @@ class BoardStub:
     Describe: _grpc.UnaryUnaryMultiCallable[_service_pb2.DescribeRequest, _service_pb2.RoundDescription]
     Submit: _grpc.UnaryUnaryMultiCallable[_service_pb2.SubmitRequest, _service_pb2.SubmitReply]
     """a node's contribution"""
+    Outcome: _grpc.UnaryUnaryMultiCallable[_service_pb2.OutcomeRequest, _service_pb2.OutcomeReply]
+    """what a node needs of a round's end"""
+    Masking: _grpc.UnaryUnaryMultiCallable[_service_pb2.MaskingRequest, _service_pb2.MaskingReply]
+    """what a node masks its values for"""
+    SubmitMasked: _grpc.UnaryUnaryMultiCallable[_service_pb2.SubmitMaskedRequest, _service_pb2.SubmitReply]
     Post: _grpc.UnaryUnaryMultiCallable[_service_pb2.PostRequest, _service_pb2.PostReply]
     """a trustee's signed statement"""
     Read: _grpc.UnaryStreamMultiCallable[_service_pb2.ReadRequest, _service_pb2.Entry]
@@ -63,6 +68,11 @@ class BoardAsyncStub(BoardStub):
     Describe: _aio.UnaryUnaryMultiCallable[_service_pb2.DescribeRequest, _service_pb2.RoundDescription]  # type: ignore[assignment]
     Submit: _aio.UnaryUnaryMultiCallable[_service_pb2.SubmitRequest, _service_pb2.SubmitReply]  # type: ignore[assignment]
     """a node's contribution"""
+    Outcome: _aio.UnaryUnaryMultiCallable[_service_pb2.OutcomeRequest, _service_pb2.OutcomeReply]  # type: ignore[assignment]
+    """what a node needs of a round's end"""
+    Masking: _aio.UnaryUnaryMultiCallable[_service_pb2.MaskingRequest, _service_pb2.MaskingReply]  # type: ignore[assignment]
+    """what a node masks its values for"""
+    SubmitMasked: _aio.UnaryUnaryMultiCallable[_service_pb2.SubmitMaskedRequest, _service_pb2.SubmitReply]  # type: ignore[assignment]
     Post: _aio.UnaryUnaryMultiCallable[_service_pb2.PostRequest, _service_pb2.PostReply]  # type: ignore[assignment]
     """a trustee's signed statement"""
     Read: _aio.UnaryStreamMultiCallable[_service_pb2.ReadRequest, _service_pb2.Entry]  # type: ignore[assignment]
@@ -104,6 +114,29 @@ class BoardServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.SubmitReply, _abc.Awaitable[_service_pb2.SubmitReply]]:
         """a node's contribution"""
+
+    @_abc_1.abstractmethod
+    def Outcome(
+        self,
+        request: _service_pb2.OutcomeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.OutcomeReply, _abc.Awaitable[_service_pb2.OutcomeReply]]:
+        """what a node needs of a round's end"""
+
+    @_abc_1.abstractmethod
+    def Masking(
+        self,
+        request: _service_pb2.MaskingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.MaskingReply, _abc.Awaitable[_service_pb2.MaskingReply]]:
+        """what a node masks its values for"""
+
+    @_abc_1.abstractmethod
+    def SubmitMasked(
+        self,
+        request: _service_pb2.SubmitMaskedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.SubmitReply, _abc.Awaitable[_service_pb2.SubmitReply]]: ...
 
     @_abc_1.abstractmethod
     def Post(

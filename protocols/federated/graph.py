@@ -1,0 +1,64 @@
+"""Who masks with whom: a graph that everybody computes alike and nobody chooses.
+
+Places on a list (a roster, or what a closing counts) are put on a ring in an order that follows
+from a hash, and everybody's neighbours are the nearest on the ring: the randomly permuted Harary
+graph of Bell, Bonawitz, Gascon, Lepoint, Raykova (CCS 2020, section 3.4). The seed is fixed by
+signed statements before anybody masks; who prepares them could try many, and the number of
+neighbours leaves room for 2^60 tries (SPEC.md section 11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+
+from protocols.hashing import length_prefixed
+
+KEY_BYTES = 16
+"""Of each place's sort key: equal ones, which are taken in the list's order, do not happen."""
+
+
+class MaskGraph:
+    """The graph over the places ``0 .. size - 1``.
+
+    :param seed: a hash that fixes the list and the round.
+    :param degree: neighbours of each place: even, or ``size - 1`` for everybody with everybody.
+    """
+
+    def __init__(self, seed: bytes, size: int, degree: int) -> None:
+        if size < 1 or not 0 <= degree < max(2, size) or (degree % 2 and degree != size - 1):
+            raise ValueError("no graph of this size and degree")
+        self._seed = seed
+        self.size = size
+        self.degree = min(degree, size - 1)
+
+    def neighbours(self, place: int) -> tuple[int, ...]:
+        """The neighbours of a place, ascending."""
+        if self.degree == self.size - 1:
+            return tuple(other for other in range(self.size) if other != place)
+        ring, at = self._ring
+        spot, reach = at[place], self.degree // 2
+        steps = [step for step in range(-reach, reach + 1) if step]
+        return tuple(sorted(ring[(spot + step) % self.size] for step in steps))
+
+    @cached_property
+    def _ring(self) -> tuple[list[int], list[int]]:
+        """The places in the ring's order, and each place's spot on it."""
+        domain = length_prefixed((b"cefed/mask-graph/v1", self._seed))
+        stream = hashlib.shake_256(domain).digest(KEY_BYTES * self.size)
+        keys = [stream[i : i + KEY_BYTES] for i in range(0, len(stream), KEY_BYTES)]
+        ring = sorted(range(self.size), key=lambda place: (keys[place], place))
+        at = [0] * self.size
+        for spot, place in enumerate(ring):
+            at[place] = spot
+        return ring, at
+
+
+def committee(seed: bytes, size: int, members: int) -> tuple[int, ...]:
+    """``members`` of the places ``0 .. size - 1``, ascending: who signs a list of survivors."""
+    if members >= size:
+        return tuple(range(size))
+    domain = length_prefixed((b"cefed/committee/v1", seed))
+    stream = hashlib.shake_256(domain).digest(KEY_BYTES * size)
+    keys = [stream[i : i + KEY_BYTES] for i in range(0, len(stream), KEY_BYTES)]
+    return tuple(sorted(sorted(range(size), key=lambda place: (keys[place], place))[:members]))

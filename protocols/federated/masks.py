@@ -1,0 +1,117 @@
+"""Masks: vectors of 64-bit words that two members know alike, and which cancel in a sum.
+
+Two members agree on a key by X25519 over the round keys that each signed for this round; the mask
+is ChaCha20's key stream under it. The member at the lower place adds, the other subtracts, so that
+the sum over both holds no mask (Bonawitz et al., CCS 2017, section 4). Words are little-endian on
+the wire. Nothing here is used twice: keys are bound to the round and to what is masked for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from numpy.typing import NDArray
+
+from protocols.errors import MalformedMessage
+from protocols.hashing import length_prefixed
+from protocols.secrets import Secret
+
+KEY_BYTES = 32
+WORD_BYTES = 8
+_NONCE = bytes(16)  # each key makes one stream
+
+Words = NDArray[np.uint64]
+"""A vector; addition and subtraction wrap around, which is what is wanted."""
+
+
+class RoundKey(Secret):
+    """A member's secret X25519 key for one round; ``public`` is what it signs for the others."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, seed: bytes) -> None:
+        """:param seed: 32 secret bytes, kept for the round."""
+        self._key = X25519PrivateKey.from_private_bytes(seed)
+        self.public: bytes = self._key.public_key().public_bytes_raw()
+
+    @staticmethod
+    def new_seed() -> bytes:
+        """32 bytes of the operating system's generator."""
+        return secrets.token_bytes(KEY_BYTES)
+
+    def agree(self, other: bytes, context: tuple[bytes, ...]) -> bytes:
+        """The 32 bytes that this key and the public key ``other`` have in common for a context.
+
+        Both sides get the same; the public halves enter in ascending order.
+
+        :raises MalformedMessage: ``other`` is no usable public key.
+        """
+        try:
+            shared = self._key.exchange(X25519PublicKey.from_public_bytes(other))
+        except ValueError as error:
+            raise MalformedMessage("a round key that is none, or of low order") from error
+        first, second = sorted((self.public, other))
+        info = length_prefixed((b"cefed/round-key/v1", *context, first, second))
+        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(shared)
+
+
+def expand(key: bytes, words: int) -> Words:
+    """The mask of ``words`` words that belongs to 32 secret bytes."""
+    stream = Cipher(ChaCha20(key, _NONCE), mode=None).encryptor().update(bytes(WORD_BYTES * words))
+    return np.frombuffer(stream, dtype="<u8").astype(np.uint64)
+
+
+def pairwise(
+    key: RoundKey, own: int, others: Mapping[int, bytes], context: tuple[bytes, ...], words: int
+) -> Words:
+    """The sum of what the member at place ``own`` adds and subtracts for its neighbours.
+
+    :param others: the public round keys by the neighbours' places.
+    :param context: what the masks are for: they cancel for equal contexts only.
+    :raises MalformedMessage: an unusable key, or the own one among them.
+    """
+    total = np.zeros(words, dtype=np.uint64)
+    for place, public in others.items():
+        if place == own or public == key.public:
+            raise MalformedMessage("a member is no neighbour of itself")
+        mask = expand(key.agree(public, context), words)
+        total = total + mask if own < place else total - mask
+    return total
+
+
+def added(vectors: Iterable[Words], words: int) -> Words:
+    """The sum of vectors modulo 2^64."""
+    total = np.zeros(words, dtype=np.uint64)
+    for vector in vectors:
+        total = total + vector
+    return total
+
+
+def to_words(values: Iterable[int]) -> Words:
+    """Integers as words. :raises OverflowError: one that has no room; never wrapped."""
+    return np.array([_fitting(value) for value in values], dtype=np.uint64)
+
+
+def to_bytes(vector: Words) -> bytes:
+    """A vector as it travels."""
+    return vector.astype("<u8").tobytes()
+
+
+def from_bytes(data: bytes, words: int) -> Words:
+    """Inverse of :func:`to_bytes`. :raises MalformedMessage: another length."""
+    if len(data) != WORD_BYTES * words:
+        raise MalformedMessage(f"a masked vector of {len(data)} bytes, not {WORD_BYTES * words}")
+    return np.frombuffer(data, dtype="<u8").astype(np.uint64)
+
+
+def _fitting(value: int) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise OverflowError("a value has no room in 64 bits")
+    return value
