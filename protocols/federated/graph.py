@@ -3,8 +3,8 @@
 Places on a list (a roster, or what a closing counts) are put on a ring in an order that follows
 from a hash, and everybody's neighbours are the nearest on the ring: the randomly permuted Harary
 graph of Bell, Bonawitz, Gascon, Lepoint, Raykova (CCS 2020, section 3.4). The seed is fixed by
-signed statements before anybody masks; who prepares them could try many, and the number of
-neighbours leaves room for 2^60 tries (SPEC.md section 11).
+signed statements before anybody masks; who prepares them could try many, for which the number of
+neighbours leaves room (:mod:`protocols.federated.terms`).
 """
 
 from __future__ import annotations

@@ -16,14 +16,18 @@ from protocols.wire import messages_pb2 as pb
 WORD_BITS = 64
 """Masked sums are taken modulo 2 to this; a plan whose sums have no room in it is refused."""
 
-CERTIFIED_NEIGHBOURS, TOTALS_NEIGHBOURS = 64, 128
-"""Degree of a large round's mask graph. With a third of all members colluding and the graph fixed
-by a hash, a given member has none but colluding neighbours with probability 3^-64 < 2^-101. In
-``totals`` neighbours hold the shares of each other's secrets, too, and some of them drop out."""
+CERTIFIED_NEIGHBOURS, TOTALS_NEIGHBOURS = 64, 192
+"""Degree of a large round's mask graph. Neighbours are the nearest on a ring, so the honest members
+fall apart only where as many colluding members as half the degree follow each other on the ring,
+twice. In ``totals`` neighbours hold the shares of each other's secrets, too, and some drop out."""
 
-LEAST_NEIGHBOURS = 64
-COMMITTEE = 128
+COMMITTEE = 640
 """Members who sign the list of survivors in a large round."""
+
+# Why these numbers: with a fifth of 10,000 members colluding with the coordinator, each event that
+# breaks a round has a probability below 2^-110 for one order of the ring, so that 2^40 orders tried
+# in advance leave 2^-70. With a fifth dropping out, less than one such round in a thousand fails.
+# tests/protocols/federated/test_parameters.py computes the tails.
 
 
 class Mode(StrEnum):
@@ -58,16 +62,16 @@ class Aggregation:
 
     @classmethod
     def totals(cls, participants: int, until: int) -> Aggregation:
-        """The terms for a roster of ``participants``: a fifth may drop out, a third collude."""
+        """The terms for a roster of ``participants``, of whom a fifth may drop out."""
         neighbours = min(TOTALS_NEIGHBOURS, max(1, participants - 1))
         committee = min(COMMITTEE, participants)
         return cls(
             Mode.TOTALS,
             neighbours,
             until,
-            threshold=3 * neighbours // 5 + 1,
+            threshold=5 * neighbours // 8 + 1,
             committee=committee,
-            quorum=2 * committee // 3 + 1,
+            quorum=7 * committee // 10 + 1,
         )
 
     def check(self, participants: int) -> None:
@@ -76,10 +80,11 @@ class Aggregation:
         :raises PlanError: they are not, with what to change.
         """
         others = participants - 1
-        if not min(LEAST_NEIGHBOURS, others) <= self.neighbours <= max(1, others):
+        enough = CERTIFIED_NEIGHBOURS if self.mode is Mode.CERTIFIED else TOTALS_NEIGHBOURS
+        if not min(enough, others) <= self.neighbours <= max(1, others):
             raise PlanError(
                 f"aggregation: {self.neighbours} neighbours of {participants} members; use "
-                f"{min(LEAST_NEIGHBOURS, others)} to {max(1, others)}"
+                f"{min(enough, others)} to {max(1, others)}"
             )
         if self.neighbours % 2 and self.neighbours != others and participants > 1:
             raise PlanError("aggregation: an odd number of neighbours must be all others")
@@ -91,22 +96,23 @@ class Aggregation:
             return
         if participants < 3:
             raise PlanError("aggregation: totals of fewer than three members hide nobody")
-        # Above half, so that no two disjoint parts of a neighbourhood rebuild both secrets.
-        if not self.neighbours < 2 * self.threshold <= 2 * self.neighbours:
+        # More than half, so that no two disjoint parts of a neighbourhood rebuild both secrets of
+        # a member; the eighth beyond is for members who tell both parts what they want to hear.
+        if not 5 * self.neighbours < 8 * self.threshold <= 8 * self.neighbours:
             raise PlanError(
                 f"aggregation: a threshold of {self.threshold} of {self.neighbours} neighbours: "
-                "use more than half of them"
+                "use more than five eighths of them"
             )
         if self.committee != participants and not COMMITTEE <= self.committee < participants:
             raise PlanError(
                 f"aggregation: a committee of {self.committee}: all {participants} members, or at "
                 f"least {COMMITTEE} of them"
             )
-        # Two quorums share more than a third of the committee, and so an honest member.
-        if not 2 * self.committee < 3 * self.quorum <= 3 * self.committee:
+        # Two quorums share more than two fifths of the committee, and so an honest member.
+        if not 7 * self.committee < 10 * self.quorum <= 10 * self.committee:
             raise PlanError(
                 f"aggregation: {self.quorum} signatures of a committee of {self.committee}: use "
-                "more than two thirds of it"
+                "more than seven tenths of it"
             )
 
     def to_message(self) -> pb.Aggregation:

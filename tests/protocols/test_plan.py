@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from protocols.errors import MalformedMessage, PlanError, ProtocolError
 from protocols.noise_terms import Noise
 from protocols.plan import (
+    Aggregation,
     Direction,
     Indicator,
     Level,
     Measure,
+    Mode,
     Part,
     Plan,
     Policy,
@@ -80,6 +82,16 @@ CHANGES: dict[str, Any] = {
     "relations": (Relation("emissions", (Part("electricity"),), "other"),),
     "unrelated": (Unrelated(("electricity", "other", "heat"), "another reason"),),
     "noise": NOISE,
+    "aggregation": Aggregation.certified(40, 1_700_086_401),
+}
+TOTALS = Aggregation.totals(1000, 1_700_086_401)
+AGGREGATION_CHANGES: dict[str, Any] = {
+    "mode": Aggregation.certified(1000, 1_700_086_401),
+    "neighbours": dataclasses.replace(TOTALS, neighbours=194, threshold=122),
+    "until": dataclasses.replace(TOTALS, until=1_700_086_402),
+    "threshold": dataclasses.replace(TOTALS, threshold=122),
+    "committee": dataclasses.replace(TOTALS, committee=641),
+    "quorum": dataclasses.replace(TOTALS, quorum=450),
 }
 NOISE_CHANGES: dict[str, Any] = {
     "loss": Fraction(1, 25),
@@ -114,10 +126,15 @@ def test_hash_changes_with_every_field() -> None:
     assert {*CHANGES, "table"} == {f.name for f in dataclasses.fields(Plan)}
     assert set(MEASURE_CHANGES) == {f.name for f in dataclasses.fields(Measure)}
     assert set(INDICATOR_CHANGES) == {f.name for f in dataclasses.fields(Indicator)}
+    assert set(AGGREGATION_CHANGES) == {f.name for f in dataclasses.fields(Aggregation)}
     assert set(NOISE_CHANGES) == {f.name for f in dataclasses.fields(Noise)}
     changed = [dataclasses.replace(PLAIN, **{name: value}) for name, value in CHANGES.items()]
     for name, value in NOISE_CHANGES.items():
         changed.append(plain_plan(noise=dataclasses.replace(NOISE, **{name: value})))
+    for aggregation in (TOTALS, *AGGREGATION_CHANGES.values()):
+        key_id = PLAIN.key_id if aggregation.mode is Mode.CERTIFIED else b""
+        own = {"aggregation": aggregation, "participants": 1000, "key_id": key_id}
+        changed.append(plain_plan(**own))
     changed.append(plain_plan(policy=Policy(5, 11)))
     changed.append(plain_plan(policy=Policy(largest_share_percent=25)))
     changed.append(plain_plan(policy=Policy(top_count=2, top_share_percent=85)))
