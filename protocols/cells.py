@@ -60,6 +60,11 @@ def atoms_of(table: Table, decided: Sequence[Decided]) -> dict[int, tuple[int, .
     return {position: tuple(sorted(atom)) for position, atom in atoms.items() if atom}
 
 
+def atom_members(table: Table, decided: Sequence[Decided]) -> dict[int, int]:
+    """How many members each atom of :func:`atoms_of` has, by the same positions."""
+    return {p: _left(table, decided, p) for p in atoms_of(table, decided)}
+
+
 def check_cells(
     table: Table, decided: Sequence[Decided], members: int, minimum_cohort: int
 ) -> None:
@@ -81,8 +86,7 @@ def check_cells(
     for position, cell in enumerate(table.cells):
         if decided[position].withheld:
             continue
-        below = (decided[p].members for p in _outermost_below(table, decided, position))
-        rest = decided[position].members - sum(below)
+        rest = _left(table, decided, position)
         if (rest == 0) != (position not in atoms):
             raise OpeningInconsistent(
                 f"cell {cell.path!r} does not add up with the cells inside it"
@@ -102,6 +106,12 @@ def _empty_leaves(table: Table, decided: Sequence[Decided]) -> frozenset[int]:
         if not one.withheld and not one.members
         for leaf in cell.leaves
     )
+
+
+def _left(table: Table, decided: Sequence[Decided], position: int) -> int:
+    """Members of a published cell that no published cell below it holds."""
+    below = (decided[p].members for p in _outermost_below(table, decided, position))
+    return decided[position].members - sum(below)
 
 
 def _outermost_below(table: Table, decided: Sequence[Decided], position: int) -> Iterator[int]:

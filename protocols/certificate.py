@@ -17,9 +17,9 @@ from protocols.bands import BinRange, decide_bands, tentative_bands
 from protocols.cells import Decided, atoms_of, check_cells
 from protocols.ceremony import Ceremony
 from protocols.errors import MalformedMessage, OpeningInconsistent, PlanError
-from protocols.hashing import domain_hash
+from protocols.hashing import HASH_BYTES, domain_hash
 from protocols.layout import Layout
-from protocols.plan import Level, Plan
+from protocols.plan import Level, Mode, Plan
 from protocols.policy import Histogram, check_measure
 from protocols.quorum import agreed, open_vote
 from protocols.suppression import Unit
@@ -69,7 +69,9 @@ class RankingResult:
 class BandCertificate:
     """What q trustees allow to be opened. ``withheld`` is empty unless the whole cohort is.
 
-    ``table``: what becomes of each cell of the plan's table, in its order.
+    ``table``: what becomes of each cell of the plan's table, in its order. ``masks_root``: in a
+    ``certified`` round that is not withheld, the root over the round keys of what is counted
+    (:func:`protocols.federated.keybook.root_of`); else empty.
     """
 
     plan_hash: bytes
@@ -80,6 +82,7 @@ class BandCertificate:
     cohort_measures: tuple[str, ...] = ()
     withheld_measures: Mapping[str, str] = field(default_factory=dict)
     table: tuple[Decided, ...] = ()
+    masks_root: bytes = b""
 
     def to_bytes(self) -> bytes:
         """The payload that trustees sign."""
@@ -105,6 +108,7 @@ class BandCertificate:
                     for name, reason in self.withheld_measures.items()
                 ],
                 table=[pb.TableCell(members=c.members, withheld=c.withheld) for c in self.table],
+                masks_root=self.masks_root,
             )
         )
 
@@ -127,6 +131,7 @@ class BandCertificate:
             tuple(message.cohort_measures),
             {w.measure: w.reason for w in message.withheld_measures},
             tuple(Decided(cell.members, cell.withheld) for cell in message.table),
+            message.masks_root,
         )
         if certificate.to_bytes() != data:
             raise MalformedMessage("band certificate: a measure is withheld twice")
@@ -195,9 +200,17 @@ def read_classes(layout: Layout, counts: Counts, opened: Mapping[str, int]) -> C
 
 
 def certify(
-    plan: Plan, layout: Layout, statement_hash: bytes, counts: Counts, classes: Classes
+    plan: Plan,
+    layout: Layout,
+    statement_hash: bytes,
+    counts: Counts,
+    classes: Classes,
+    masks_root: bytes = b"",
 ) -> BandCertificate:
-    """Apply the policy. Run by each trustee; all arrive at the same certificate."""
+    """Apply the policy. Run by each trustee; all arrive at the same certificate.
+
+    :param masks_root: over the round keys of what is counted, in a ``certified`` round.
+    """
     minimum = plan.policy.minimum_cohort
     if counts.members < minimum:
         reason = f"fewer than {minimum} enterprises took part"
@@ -231,6 +244,7 @@ def certify(
         rankings=tuple(rankings),
         cohort_measures=tuple(name for name in allowed if name not in withheld),
         withheld_measures=withheld,
+        masks_root=masks_root,
     )
 
 
@@ -283,9 +297,14 @@ def check_form(certificate: BandCertificate, plan: Plan) -> None:
             or certificate.cohort_measures
             or certificate.withheld_measures
             or certificate.table
+            or certificate.masks_root
         ):
             raise OpeningInconsistent("a withheld cohort has nothing to publish")
         return
+    if len(certificate.masks_root) != (HASH_BYTES if plan.mode is Mode.CERTIFIED else 0):
+        raise OpeningInconsistent(
+            "the certificate has to name the round keys of a federated round, and of no other"
+        )
     expected = [i.name for i in plan.ranked_indicators]
     if [r.indicator for r in certificate.rankings] != expected:
         raise OpeningInconsistent("the certificate does not decide exactly the plan's rankings")
@@ -306,8 +325,11 @@ def check_form(certificate: BandCertificate, plan: Plan) -> None:
 
 
 def sum_labels(plan: Plan, layout: Layout, certificate: BandCertificate) -> list[str]:
-    """Exactly what may be opened under ``certificate``, in order."""
-    if certificate.withheld:
+    """Exactly what may be opened under ``certificate``, in order.
+
+    Nothing in a ``certified`` round, where the certified sums are masked and not encrypted.
+    """
+    if certificate.withheld or plan.mode is Mode.CERTIFIED:
         return []
     ranked = plan.sums_indicator
     bands = certificate.ranking(ranked.name) if ranked else ()

@@ -26,6 +26,7 @@ from protocols.contribution import Contribution, ciphertext_marks, peek, read, v
 from protocols.errors import PlanError, PolicyRefusal, ProtocolError, TranscriptBroken
 from protocols.hashing import domain_hash
 from protocols.layout import Layout
+from protocols.merkle import MerkleTree, check_entries
 from protocols.paillier import encryptor_for
 from protocols.plan import Plan
 from protocols.quorum import agreed, open_vote
@@ -34,28 +35,59 @@ from protocols.signing import SigningKey, VerifyKey, statement_hash
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
 
-HASH_FIELD_BYTES = 34
 PLACE_BYTES = 12
 """Room for a member's place in its atom, and its part of what is around the places."""
 VOTE_BYTES = 1024
-"""Room for everything in a signed closing vote but the hashes of the contributions."""
+"""Room for everything in a signed closing vote but the atoms."""
 
 
 @dataclass(frozen=True)
 class ClosingStatement:
-    """Plan, inclusion list (statement hashes, ascending), the aggregates' hash, declared atoms."""
+    """What q trustees certify of a round.
+
+    Plan; root of the Merkle tree over the inclusion list (statement hashes, ascending) and the
+    list's length; the aggregates' hash; declared atoms. The list itself is in the coordinator's
+    ``close``, and whoever holds it compares (:meth:`lists`); a node is shown its own place
+    (:meth:`check_counted`).
+    """
 
     plan_hash: bytes
-    included: tuple[bytes, ...]
+    included_root: bytes
+    members: int
     aggregates_hash: bytes
     declared: Declared = NOTHING_DECLARED
+
+    @classmethod
+    def of(
+        cls,
+        plan_hash: bytes,
+        included: Sequence[bytes],
+        aggregates_hash: bytes,
+        declared: Declared = NOTHING_DECLARED,
+    ) -> ClosingStatement:
+        """The statement over an inclusion list, which is ascending."""
+        root = inclusion_tree(included).root
+        return cls(plan_hash, root, len(included), aggregates_hash, declared)
+
+    def lists(self, included: Sequence[bytes]) -> bool:
+        """Whether this is over the inclusion list ``included``, and no other."""
+        return self.members == len(included) and self.included_root == inclusion_tree(included).root
+
+    def check_counted(self, contribution: bytes, place: int, proof: Sequence[bytes]) -> None:
+        """Check that the inclusion list has a contribution's hash at ``place``, from 0.
+
+        :param proof: of :func:`inclusion_tree`.
+        :raises MalformedMessage: it is not shown.
+        """
+        check_entries(self.included_root, self.members, {place: contribution}, proof)
 
     def to_bytes(self) -> bytes:
         """The bytes on which q trustees must agree."""
         return encode(
             pb.ClosingStatement(
                 plan_hash=self.plan_hash,
-                included=list(self.included),
+                included_root=self.included_root,
+                members=self.members,
                 aggregates_hash=self.aggregates_hash,
                 atoms=atom_messages(self.declared),
                 totals_only=self.declared.totals_only,
@@ -67,12 +99,26 @@ class ClosingStatement:
         """Decode canonical bytes."""
         message = decode(pb.ClosingStatement, data)
         declared = read_atoms(message.atoms, totals_only=message.totals_only)
-        return cls(message.plan_hash, tuple(message.included), message.aggregates_hash, declared)
+        return cls(
+            message.plan_hash,
+            message.included_root,
+            message.members,
+            message.aggregates_hash,
+            declared,
+        )
 
     @property
     def hash(self) -> bytes:
         """How certificates and share sets refer to this statement."""
         return domain_hash("cefed/closing/v1", self.to_bytes())
+
+
+def inclusion_tree(included: Sequence[bytes]) -> MerkleTree:
+    """The tree whose root closing statements carry.
+
+    :param included: statement hashes of what is counted, ascending.
+    """
+    return MerkleTree(included)
 
 
 @dataclass(frozen=True)
@@ -179,7 +225,8 @@ class Counted:
 
     ``included``: hashes of the counted contributions, ascending; ``signers``: who signed them, in
     the same order. ``members``: the same in the log's order. ``left_out``: for each other logged
-    contribution, why it is not counted.
+    contribution, why it is not counted. ``round_keys``: in a ``certified`` round the signed round
+    keys of the counted contributions, in the order of ``included``; else none.
     """
 
     included: tuple[bytes, ...]
@@ -187,6 +234,7 @@ class Counted:
     aggregates: Aggregates
     left_out: Mapping[bytes, str]
     signers: tuple[VerifyKey, ...]
+    round_keys: tuple[bytes, ...] = ()
 
 
 def recompute(
@@ -210,7 +258,10 @@ def recompute(
     for data in contributions:
         try:
             arrived, _ = peek(data, plan, layout, roster, key)
-            logged.append(_Candidate(arrived.member, arrived.version, arrived.hash, data))
+            round_key = arrived.round_key.received if arrived.round_key else b""
+            logged.append(
+                _Candidate(arrived.member, arrived.version, arrived.hash, data, round_key)
+            )
         except ProtocolError as error:
             left_out[statement_hash(data)] = str(error)
 
@@ -236,12 +287,14 @@ def recompute(
         for item in selected:
             yield read(item.data, plan, layout, roster, key)
 
+    in_order = sorted(selected, key=lambda item: item.hash)
     return Counted(
         included=tuple(sorted(chosen)),
         members=tuple(item.member for item in selected),
         aggregates=aggregate(layout, key, parsed()),
         left_out=left_out,
-        signers=tuple(item.member for item in sorted(selected, key=lambda item: item.hash)),
+        signers=tuple(item.member for item in in_order),
+        round_keys=tuple(item.round_key for item in in_order if item.round_key),
     )
 
 
@@ -270,8 +323,8 @@ def check_cohort_size(plan: Plan, members: int) -> str | None:
 
 
 def max_vote_bytes(plan: Plan) -> int:
-    """The largest closing vote of a trustee that is looked at: every member's hash, and room."""
-    return plan.participants * (HASH_FIELD_BYTES + PLACE_BYTES) + VOTE_BYTES
+    """The largest closing vote of a trustee that is looked at: each member in an atom, and room."""
+    return plan.participants * PLACE_BYTES + VOTE_BYTES
 
 
 def vote(statement: ClosingStatement, ledger_head: bytes, trustee: SigningKey) -> bytes:
@@ -311,3 +364,4 @@ class _Candidate:
     version: int
     hash: bytes
     data: bytes
+    round_key: bytes

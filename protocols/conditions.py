@@ -13,6 +13,8 @@ from protocols import atom_classes, closing, notices, release
 from protocols import certificate as certificates
 from protocols.errors import InvalidSignature, PlanError, PolicyRefusal, TranscriptBroken
 from protocols.evidence import Evidence
+from protocols.federated import keybook, masked
+from protocols.plan import Mode
 from protocols.quorum import agreed, open_vote
 from protocols.transcript import replay
 from protocols.wire import messages_pb2 as pb
@@ -23,6 +25,7 @@ SINGLE_KINDS = ("plan", "close", "release")
 
 _ORDER = ("plan", "rehearsal", "contribution", "close", "closing", "certificate", "sums", "release")
 _STAGES = {kind: stage for stage, kind in enumerate((*_ORDER, "endorsement"))}
+_STAGES[masked.KIND] = _STAGES["sums"]
 _COLLECTED = frozenset({"rehearsal", "roster", "contribution", "reminder", "deadline"})
 _ANYTIME = frozenset({"roster", "refusal"}) | notices.KINDS
 
@@ -107,7 +110,7 @@ def _transcript_head(e: Evidence) -> None:
 
 
 def _closing_list(e: Evidence) -> None:
-    if e.statement.included != e.proposal.included:
+    if not e.statement.lists(e.proposal.included):
         raise TranscriptBroken("the closing statement lists other contributions than were closed")
     if e.statement.declared != e.proposal.declared:
         raise TranscriptBroken("the closing statement declares other atoms than were closed")
@@ -134,7 +137,7 @@ def _aggregates(e: Evidence) -> None:
 def _certificate_quorum(e: Evidence) -> None:
     if e.certificate.statement_hash != e.statement.hash:
         raise TranscriptBroken("the band certificate rests on another closing statement")
-    if e.certificate.members != len(e.statement.included):
+    if e.certificate.members != e.statement.members:
         raise TranscriptBroken("the band certificate counts other members than were included")
     atom_classes.check_totals_only(e.certificate, e.statement.declared)
 
@@ -145,6 +148,14 @@ def _minimum_cohort(e: Evidence) -> None:
         raise TranscriptBroken(f"{small}, and yet the cohort is published")
 
 
+def _round_keys(e: Evidence) -> None:
+    """A federated round's certificate names the round keys that its members mask with."""
+    if e.plan.mode is not Mode.CERTIFIED or e.certificate.withheld:
+        return  # the certificate's form shows that it names none
+    if keybook.root_of(e.counted.round_keys) != e.certificate.masks_root:
+        raise TranscriptBroken("the band certificate names other round keys than were contributed")
+
+
 def _release_signed(e: Evidence) -> None:
     if e.release_statement.signer != e.plan_statement.signer:
         raise InvalidSignature("the release is not signed by the plan's coordinator")
@@ -153,12 +164,21 @@ def _release_signed(e: Evidence) -> None:
 
 
 def _openings(e: Evidence) -> None:
+    if e.plan.mode is Mode.CERTIFIED:
+        if e.payloads("sums"):
+            raise TranscriptBroken("shares of sums in a round whose sums are masked")
+        _ = e.masked_sum
+    elif e.payloads(masked.KIND):
+        raise TranscriptBroken("masked vectors in a round whose sums are encrypted")
     labels = certificates.sum_labels(e.plan, e.layout, e.certificate)
     release.check_openings(e.release.openings, labels, e.counted.aggregates)
 
 
 def _document(e: Evidence) -> None:
-    release.check_document(e.release, e.plan, e.layout, e.certificate)
+    if e.plan.mode is Mode.CERTIFIED:
+        release.check_masked(e.release, e.plan, e.certificate, e.masked_sum)
+    else:
+        release.check_document(e.release, e.plan, e.layout, e.certificate)
     e.document = e.release.document_bytes
 
 
@@ -262,6 +282,12 @@ CONDITIONS: tuple[Check, ...] = (
         _minimum_cohort,
     ),
     Check(
+        "round-keys",
+        "the certificate names the round keys of exactly what is counted, where values are masked",
+        ("contributions", "certificate-quorum"),
+        _round_keys,
+    ),
+    Check(
         "release-signed",
         "the release is the coordinator's, for this plan and certificate",
         ("certificate-quorum",),
@@ -269,7 +295,8 @@ CONDITIONS: tuple[Check, ...] = (
     ),
     Check(
         "openings",
-        "exactly the certified sums are opened, each correctly",
+        "exactly the certified sums are opened, each correctly, or from every counted member's one "
+        "masked vector for this certificate",
         ("aggregates", "release-signed"),
         _openings,
     ),

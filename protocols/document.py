@@ -1,12 +1,14 @@
 """The release document of one cohort, computed from the plan, the certificate and opened integers.
 
+One builder for every backend: releases of the same contributions differ in what they say about
+themselves, and in no figure.
 Sums are exact integers; every ratio is the exact fraction rounded once, half to even, to twenty
 significant digits (:mod:`protocols.numbers`). docs/release-schema.md describes the fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate
 from typing import Any
@@ -14,13 +16,18 @@ from typing import Any
 from protocols.bands import BinRange, best_set, cut_points
 from protocols.cells import Decided, atoms_of
 from protocols.certificate import BandCertificate, sum_labels
-from protocols.errors import OpeningInconsistent, PackingError
+from protocols.errors import OpeningInconsistent, PackingError, PlanError
 from protocols.figures import Figures, noise_header
 from protocols.layout import Layout
+from protocols.noise import shares_of
 from protocols.numbers import decimal_text
-from protocols.plan import Direction, Indicator, Plan, Ranking, Table
+from protocols.plan import Direction, Indicator, Mode, Plan, Ranking, Table
+from protocols.sums import CertifiedSums, from_plaintexts
 
 Sums = Mapping[str, int]
+
+PAILLIER = "paillier"
+"""The backend of a plan that says nothing about aggregation; else it is the plan's mode."""
 
 BEST_PERCENT = 10
 
@@ -33,45 +40,77 @@ CONTRADICTION = (
 def build_document(
     plan: Plan, layout: Layout, certificate: BandCertificate, opened: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The document as plain containers.
+    """The document of a round under Paillier, as plain containers.
 
     :param opened: plaintexts by opening label, exactly those the certificate allows.
-    Sums that no well-formed contributions can have, or a band whose ratio lies outside its own
-    edges, withhold the cohort: the round ends with a reason instead of wrong figures.
-
-    :raises OpeningInconsistent: other labels.
+    :raises OpeningInconsistent: other labels. :raises PlanError: a ``certified`` round's sums are
+        not in plaintexts.
     """
     if set(opened) != set(sum_labels(plan, layout, certificate)):
         raise OpeningInconsistent("not exactly what the certificate allows has been opened")
-    header = _header(plan, certificate)
+    if plan.mode is not None and not certificate.withheld:
+        raise PlanError("the sums of a federated round are not encrypted")
+    return document_of(
+        plan, certificate, lambda: from_plaintexts(plan, layout, certificate, opened)
+    )
+
+
+def document_of(
+    plan: Plan, certificate: BandCertificate, read_sums: Callable[[], CertifiedSums]
+) -> dict[str, Any]:
+    """The document that follows from a certificate and the certified sums, whatever opened them.
+
+    Sums that cannot be read, that no well-formed contributions can have, or a band whose ratio lies
+    outside its own edges, withhold the cohort: the round ends with a reason instead of wrong
+    figures.
+
+    :param read_sums: decodes them; not called for a cohort that is withheld.
+    """
+    header = _header(plan, certificate.members, certificate.withheld)
     if certificate.withheld:
         return header
     try:
-        return header | _figures(plan, layout, certificate, opened)
+        return header | _figures(plan, certificate, read_sums())
     except (OpeningInconsistent, PackingError):
         return header | {"withheld": CONTRADICTION}
 
 
-def _figures(
-    plan: Plan, layout: Layout, certificate: BandCertificate, opened: Mapping[str, int]
-) -> dict[str, Any]:
+def build_totals(plan: Plan, members: int, sums: Sums) -> dict[str, Any]:
+    """The document of a ``totals`` round: the cohort's totals and indicators, and nothing by parts.
+
+    :param members: whose values are in the sums. :param sums: of every published measure.
+    :raises OpeningInconsistent: other measures, or fewer members than the policy allows.
+    """
+    published = [m.name for m in plan.measures if m.published]
+    if sorted(sums) != sorted(published):
+        raise OpeningInconsistent("the totals are not those of exactly the published measures")
+    if members < plan.policy.minimum_cohort:
+        raise OpeningInconsistent("totals of fewer members than the policy allows")
+    figures = Figures(plan, {})
+    totals = {name: sums[name] for name in published}
+    return _header(plan, members, "") | {
+        "measures": figures.measures(totals, members),
+        "indicators": {
+            i.name: _described(i, figures.ratio(i, totals, members)) for i in plan.indicators
+        },
+    }
+
+
+def _figures(plan: Plan, certificate: BandCertificate, opened: CertifiedSums) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    figures = Figures(plan, layout.shares)
+    figures = Figures(plan, shares_of(plan))
     ranked = plan.sums_indicator
     bands = certificate.ranking(ranked.name) if ranked else ()
-    sums = [
-        figures.of(layout.decode_sums(layout.sum_labels(b.first, b.end), opened), b.members)
-        for b in bands
-    ]
+    sums: list[dict[str, int]] = []
+    if plan.table is None:
+        sums = [figures.of(s, b.members) for s, b in zip(opened.sections, bands, strict=True)]
     totals = _added(sums)
     if plan.table is not None:
-        cells = _cell_sums(plan.table, layout, certificate.table, opened, figures)
+        cells = _cell_sums(plan.table, certificate.table, opened.sections, figures)
         totals = cells[0]
         document["tabulated_by"] = plan.table.name
         document["table"] = _table(figures, certificate.table, cells)
-    for measure in certificate.cohort_measures:
-        own = {measure: layout.decode_cohort_sum(measure, opened)}
-        totals |= figures.of(own, certificate.members)
+    totals |= figures.of(opened.cohort, certificate.members)
     members = certificate.members
     document["measures"] = figures.measures(totals, members)
     document["withheld_measures"] = dict(certificate.withheld_measures)
@@ -93,16 +132,20 @@ def _figures(
     return document
 
 
-def _header(plan: Plan, certificate: BandCertificate) -> dict[str, Any]:
-    small = certificate.members < plan.policy.minimum_cohort
+def _header(plan: Plan, members: int, withheld: str) -> dict[str, Any]:
+    small = members < plan.policy.minimum_cohort
     return {
+        "backend": plan.mode.value if plan.mode else PAILLIER,
+        # Without trustees nobody sees size classes, and nothing but the total is signed.
+        "dominance_controlled": plan.mode is not Mode.TOTALS,
+        "publicly_verifiable": plan.mode is not Mode.TOTALS,
         "cohort": plan.cohort,
         "title": plan.title,
         "period": plan.period,
         "round_id": plan.round_id,
         "plan_hash": plan.hash.hex(),
-        "n": None if small else certificate.members,
-        "withheld": certificate.withheld or None,
+        "n": None if small else members,
+        "withheld": withheld or None,
         "definitions": dict(plan.definitions),
         "policy": plan.policy.as_document(),
         "measures": {},
@@ -133,17 +176,10 @@ def _added(parts: Sequence[Sums]) -> dict[str, int]:
 
 
 def _cell_sums(
-    table: Table,
-    layout: Layout,
-    decided: Sequence[Decided],
-    opened: Mapping[str, int],
-    figures: Figures,
+    table: Table, decided: Sequence[Decided], opened: Sequence[Sums], figures: Figures
 ) -> dict[int, dict[str, int]]:
     """Sums of each published cell that holds somebody, added up from the opened atoms."""
-    atoms = {
-        position: layout.decode_sums(layout.union_sum_labels(atom), opened)
-        for position, atom in atoms_of(table, decided).items()
-    }
+    atoms = dict(zip(atoms_of(table, decided), opened, strict=True))
     inside = {
         position: [p for p in atoms if table.cells[p].within(table.cells[position])]
         for position, one in enumerate(decided)

@@ -14,7 +14,9 @@ from protocols import closing
 from protocols.ceremony import Ceremony
 from protocols.certificate import BandCertificate
 from protocols.closing import ClosingStatement
-from protocols.errors import InvalidSignature, TranscriptBroken
+from protocols.errors import InvalidSignature, OpeningInconsistent, TranscriptBroken
+from protocols.federated import masked
+from protocols.federated.masks import Words
 from protocols.layout import Layout
 from protocols.notices import KINDS as NOTICE_KINDS
 from protocols.notices import Notices
@@ -108,3 +110,17 @@ class Evidence:
     def release(self) -> Release:
         size = self.ceremony.key.public.modulus_bytes
         return Release.from_bytes(self.release_statement.payload, size)
+
+    @cached_property
+    def masked_sum(self) -> Words:
+        """The sum of the counted members' masked vectors, in a ``certified`` round.
+
+        :raises OpeningInconsistent: a member's is missing or repeated, or there is somebody else's.
+        """
+        statements = self.payloads(masked.KIND)
+        if self.certificate.withheld:
+            if statements:
+                raise OpeningInconsistent("masked vectors in a round that is withheld")
+            return masked.NOTHING
+        signers = self.counted.signers
+        return masked.add_up(statements, self.plan, self.certificate, self.roster, signers)

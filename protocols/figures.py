@@ -20,7 +20,7 @@ from protocols.privacy_loss import epsilon_of
 
 Sums = Mapping[str, int]
 
-MECHANISM = "a discrete Gaussian share of every member, added inside its encryption"
+MECHANISM = "a discrete Gaussian share of every member, added before its values leave it"
 
 
 @dataclass(frozen=True)

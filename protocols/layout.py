@@ -4,8 +4,9 @@ A contribution's ciphertexts have *labels* in a fixed order: ``N/<indicator>#c``
 ``NT#c``, then ``K/<b>#c`` and ``V/<b>#c`` for every section b, which is a bin of the sums ranking
 or a leaf of the table, then ``KC#c`` and ``VC/<measure>#c``, with c the chunk. What is opened has
 *opening labels*: those of N, KC and VC as they are, and ``K/[first:end]#c`` or ``V/[first:end]#c``
-for the product over a range of sections, or over several ranges as in ``K/[0:2]+[4:5]#c``.
-SPEC.md section 4.
+for the product over a range of sections, or over several ranges as in ``K/[0:2]+[4:5]#c``. A
+federated round in mode ``certified`` has no V and VC: values are masked
+(:mod:`protocols.federated.sections`). SPEC.md sections 4 and 11.
 """
 
 from __future__ import annotations
@@ -14,18 +15,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from protocols.bins import bin_of
 from protocols.encoding import class_count, size_class
-from protocols.errors import (
-    BoundExceeded,
-    ContributionRefused,
-    OpeningInconsistent,
-    PlanError,
-)
+from protocols.errors import ContributionRefused, OpeningInconsistent, PlanError
+from protocols.federated.room import check_room
 from protocols.noise import NO_NOISE, disguised, shares_of, slot_bound
 from protocols.packing import Packing
-from protocols.plan import Level, Measure, Plan
+from protocols.plan import Level, Measure, Mode, Plan
 from protocols.table import runs
+from protocols.values import bins_of, checked
 
 _RANGES = re.compile(
     r"(?P<kind>[KV])/(?P<ranges>\[\d{1,2}:\d{1,2}\](?:\+\[\d{1,2}:\d{1,2}\]){0,31})"
@@ -48,19 +45,23 @@ class Layout:
         self._resolution = plan.policy.classes_per_octave
         self.bins = plan.sections
         self._classed = {level: plan.measures_at(level) for level in Level}
-        self._summed = plan.measures_at(Level.BAND, published=True)
+        # In a certified round values are masked once the bands are certified, and not encrypted.
+        masked = plan.mode is Mode.CERTIFIED
+        if masked:
+            check_room(plan)
+        self._summed = () if masked else plan.measures_at(Level.BAND, published=True)
         self._counts = {i.name: self._one_hot(i.bins) for i in plan.ranked_indicators}
         self._cells = self._one_hot(len(plan.table.leaves)) if plan.table else None
         self._classes = {
             level: self._one_hot(sum(map(self.classes, measures))) if measures else None
             for level, measures in self._classed.items()
         }
-        self.shares = shares_of(plan)
-        """The noise that a member adds, by published measure; empty if the plan wants none."""
+        self.shares = {} if masked else shares_of(plan)
+        """The noise that a member adds to what it encrypts, by published measure; empty if the plan
+        wants none."""
         self._sums = self._slots(self._summed) if self._summed else None
-        self._single = {
-            m.name: self._slots([m]) for m in plan.measures_at(Level.COHORT, published=True)
-        }
+        single = () if masked else plan.measures_at(Level.COHORT, published=True)
+        self._single = {m.name: self._slots([m]) for m in single}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -153,7 +154,7 @@ class Layout:
         """
         if set(noise) != set(self.shares):
             raise ContributionRefused("the plan wants noise on exactly its published measures")
-        values = {m.name: _checked(m, measures) for m in self.plan.measures}
+        values = checked(self.plan, measures)
         summed = disguised(self.shares, values, noise)
         bins = self.bins_of(values)
         plaintexts: list[int] = []
@@ -173,18 +174,7 @@ class Layout:
 
     def bins_of(self, measures: Mapping[str, int]) -> dict[str, int]:
         """The member's bin in each ranking. :raises ContributionRefused: a denominator is zero."""
-        bins = {}
-        for indicator in self.plan.ranked_indicators:
-            denominator = measures[indicator.denominator]
-            if denominator == 0:
-                raise ContributionRefused(
-                    f"{indicator.denominator} is zero, so {indicator.name} is not defined: "
-                    "the enterprise cannot take part in this ranking"
-                )
-            bins[indicator.name] = bin_of(
-                measures[indicator.numerator], denominator, indicator.edges
-            )
-        return bins
+        return bins_of(self.plan, measures)
 
     def decode_counts(self, indicator: str, plaintexts: Mapping[str, int]) -> tuple[int, ...]:
         """Members in each bin of ``indicator``, from the opened plaintexts by opening label."""
@@ -270,15 +260,3 @@ def _ranges(kind: str, sections: Iterable[int]) -> str:
 
 def _unit_vector(length: int, hot: int) -> list[int]:
     return [int(index == hot) for index in range(length)]
-
-
-def _checked(measure: Measure, measures: Mapping[str, int]) -> int:
-    value = measures.get(measure.name)
-    if type(value) is not int:
-        raise ContributionRefused(f"the plan needs {measure.name} as an integer in {measure.unit}")
-    if not measure.minimum <= value <= measure.bound:
-        raise BoundExceeded(
-            f"{measure.name} is outside {measure.minimum}..{measure.bound} {measure.unit}, the "
-            "limits that the plan names: check the unit of the source, or ask for another plan"
-        )
-    return value

@@ -108,6 +108,12 @@ def read_notice(data: bytes, plan: Plan, coordinator: VerifyKey) -> Notice:
         raise PlanError(f"the {kind} belongs to another plan")
     if notice.deadline is not None and not plan.opens_at < notice.deadline < LATEST:
         raise MalformedMessage("deadline: not after the round's opening")
+    terms = plan.aggregation
+    if notice.deadline is not None and terms is not None and notice.deadline >= terms.until:
+        raise MalformedMessage(
+            "deadline: the plan waits for masked values for no longer than that, so that the round "
+            "would be closed and given up at once: choose an earlier one"
+        )
     return notice
 
 

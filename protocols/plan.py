@@ -389,8 +389,8 @@ class Plan:
         if self.aggregation is None:
             return
         self.aggregation.check(self.participants)
-        if self.aggregation.until <= self.opens_at:
-            raise PlanError("aggregation: until must be after opens_at")
+        if self.aggregation.until <= self.deadline:
+            raise PlanError("aggregation: until must be after the deadline")
         if not any(measure.published for measure in self.measures):
             raise PlanError("aggregation: the plan publishes no sums to mask")
         if self.mode is Mode.TOTALS and self.noise is not None:

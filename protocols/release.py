@@ -1,5 +1,7 @@
 """The release: openings of the certified sums, and the document that is computed from them.
 
+In a ``certified`` round the masked vectors in the log take the place of openings, and whoever
+checks the release has added them up (:func:`protocols.federated.masked.add_up`).
 The coordinator builds it, trustees and verifiers build it again and compare bytes. The document is
 canonical JSON with every integer a decimal string; docs/release-schema.md describes it for readers.
 """
@@ -12,14 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols.aggregate import Aggregates
-from protocols.cells import atoms_of
 from protocols.certificate import BandCertificate, Classes, Counts, sum_labels
 from protocols.document import build_document as build_document
+from protocols.document import document_of
 from protocols.errors import OpeningInconsistent, PlanError
+from protocols.federated import masked
+from protocols.federated.masks import Words
+from protocols.federated.sections import words
 from protocols.figures import Figures
 from protocols.layout import Layout
+from protocols.noise import shares_of
 from protocols.plan import Plan
 from protocols.policy import Histogram, merge, sum_bounds
+from protocols.sums import CertifiedSums, from_plaintexts, sections_of
 from protocols.threshold import Opened, verify_opening
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import (
@@ -99,6 +106,41 @@ def build(
     )
 
 
+def build_masked(plan: Plan, certificate: BandCertificate, total: Words) -> bytes:
+    """The release's payload of a ``certified`` round, whose openings are the masked vectors.
+
+    :param total: the sum of the masked vectors; of no words if the cohort is withheld.
+    :raises OpeningInconsistent: another length.
+    """
+    document = canonical_json(masked_document(plan, certificate, total))
+    return encode(
+        pb.Release(plan_hash=plan.hash, certificate_hash=certificate.hash, document=document)
+    )
+
+
+def masked_document(plan: Plan, certificate: BandCertificate, total: Words) -> dict[str, Any]:
+    """The document that follows from the sum of a ``certified`` round's masked vectors.
+
+    :raises OpeningInconsistent: a sum of another length than the certificate asks for.
+    """
+    if len(total) != (0 if certificate.withheld else words(plan, certificate)):
+        raise OpeningInconsistent("not exactly what the certificate allows has been added up")
+    return document_of(plan, certificate, lambda: masked.sums(plan, certificate, total))
+
+
+def check_masked(release: Release, plan: Plan, certificate: BandCertificate, total: Words) -> None:
+    """:func:`check` for a ``certified`` round.
+
+    :param total: the sum of the masked vectors as this party added them up.
+    :raises OpeningInconsistent: the first thing that does not hold.
+    """
+    check_frame(release, plan, certificate)
+    if release.openings:
+        raise OpeningInconsistent("the release opens ciphertexts that no certificate allows")
+    if canonical_json(masked_document(plan, certificate, total)) != release.document_bytes:
+        raise OpeningInconsistent("the published figures do not follow from the masked vectors")
+
+
 def check(
     release: Release,
     plan: Plan,
@@ -110,10 +152,15 @@ def check(
 
     :raises OpeningInconsistent: the first thing that does not hold.
     """
-    if release.plan_hash != plan.hash or release.certificate_hash != certificate.hash:
-        raise PlanError("the release belongs to another plan or certificate")
+    check_frame(release, plan, certificate)
     check_openings(release.openings, sum_labels(plan, layout, certificate), aggregates)
     check_document(release, plan, layout, certificate)
+
+
+def check_frame(release: Release, plan: Plan, certificate: BandCertificate) -> None:
+    """:raises PlanError: the release belongs to another plan or certificate."""
+    if release.plan_hash != plan.hash or release.certificate_hash != certificate.hash:
+        raise PlanError("the release belongs to another plan or certificate")
 
 
 def check_openings(
@@ -170,24 +217,39 @@ def check_against_classes(
     """
     if build_document(plan, layout, certificate, opened)["withheld"]:
         return  # nothing is published that could contradict anything
-    check = _ClassCheck(Figures(plan, layout.shares), plan.policy.classes_per_octave)
-    ranked = plan.sums_indicator
-    bands = certificate.ranking(ranked.name) if ranked else ()
-    for band in bands:
-        inside = [
-            histograms
-            for cell, histograms in zip(counts.tentative, classes.bands, strict=True)
-            if band.first <= cell.first and cell.end <= band.end
-        ]
-        sums = layout.decode_sums(layout.sum_labels(band.first, band.end), opened)
-        check.sums(sums, merge(inside), band.members)
-    atoms = atoms_of(plan.table, certificate.table) if plan.table else {}
-    for atom in atoms.values():
-        inside = [classes.units[unit] for unit in counts.units if unit <= set(atom)]
-        sums = layout.decode_sums(layout.union_sum_labels(atom), opened)
-        check.sums(sums, merge(inside), sum(counts.leaves[leaf] for leaf in atom))
-    cohort = {m: layout.decode_cohort_sum(m, opened) for m in certificate.cohort_measures}
-    check.sums(cohort, classes.cohort, certificate.members)
+    sums = from_plaintexts(plan, layout, certificate, opened)
+    _check_classes(plan, certificate, sums, counts, classes)
+
+
+def check_masked_against_classes(
+    plan: Plan, certificate: BandCertificate, total: Words, counts: Counts, classes: Classes
+) -> None:
+    """:func:`check_against_classes` for a ``certified`` round and the sum of its vectors."""
+    if masked_document(plan, certificate, total)["withheld"]:
+        return
+    _check_classes(plan, certificate, masked.sums(plan, certificate, total), counts, classes)
+
+
+def _check_classes(
+    plan: Plan,
+    certificate: BandCertificate,
+    sums: CertifiedSums,
+    counts: Counts,
+    classes: Classes,
+) -> None:
+    check = _ClassCheck(Figures(plan, shares_of(plan)), plan.policy.classes_per_octave)
+    for section, values in zip(sections_of(plan, certificate), sums.sections, strict=True):
+        places = set(section.places)
+        if plan.table is not None:
+            inside = [classes.units[unit] for unit in counts.units if unit <= places]
+        else:
+            inside = [
+                histograms
+                for cell, histograms in zip(counts.tentative, classes.bands, strict=True)
+                if places.issuperset(range(cell.first, cell.end))
+            ]
+        check.sums(values, merge(inside), section.members)
+    check.sums(sums.cohort, classes.cohort, certificate.members)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """The terms of a round, which every party checks for itself before it does anything.
 
-A coordinator hands out a :class:`Description`; :func:`read_terms` believes none of it. Coordinator,
-trustees and nodes call the same function and then add what only they can ask: a trustee its own
-ceremony, a node its place on the roster, both their own limits. SPEC.md section 4.
+A coordinator hands out a description, and nobody believes it. Coordinator and trustees, who have
+the roster (:class:`Description`), call :func:`read_terms`; a node, which has its own place on it
+(:class:`MemberDescription`), :func:`read_common_terms` and :func:`read_member_terms`. Each adds
+what only it can ask: a trustee its own ceremony, a node that the place is its own, both their own
+limits. Rounds of ``totals`` have terms of their own (:mod:`protocols.federated.offer`). SPEC.md
+section 4.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from protocols.dominance import DominanceRule
 from protocols.encoding import RESOLUTIONS
 from protocols.errors import InvalidSignature, PlanError
 from protocols.layout import Layout
-from protocols.plan import MAX_PLAN_BYTES, Plan
+from protocols.places import Place
+from protocols.plan import MAX_PLAN_BYTES, Mode, Plan
 from protocols.privacy_loss import LIMIT_DELTA, epsilon_of, read_limit
 from protocols.profiles import Policy, rule_text
 from protocols.profiles import profile as named_profile
@@ -30,7 +34,7 @@ CeremonyReader = Callable[[bytes], Ceremony]
 
 @dataclass(frozen=True)
 class Description:
-    """A round as its coordinator describes it, in the bytes that came."""
+    """A round as its coordinator describes it to trustees, in the bytes that came."""
 
     plan: bytes
     roster: bytes
@@ -39,15 +43,42 @@ class Description:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """A description that holds: plan, roster and ceremony belong together and are signed."""
+class MemberDescription:
+    """A round as its coordinator describes it to a member, in the bytes that came.
+
+    ``place``: see :class:`protocols.places.Place`.
+    """
+
+    plan: bytes
+    place: bytes
+    ceremony: bytes
+    countersignatures: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class CommonTerms:
+    """What every party to a round knows: plan and ceremony belong together and are signed."""
 
     plan: Plan
     layout: Layout
-    roster: Roster
     ceremony: Ceremony
     coordinator: VerifyKey
+
+
+@dataclass(frozen=True)
+class Terms(CommonTerms):
+    """A description that holds, for who has the roster: it is the plan's."""
+
+    roster: Roster
     description: Description
+
+
+@dataclass(frozen=True)
+class MemberTerms(CommonTerms):
+    """A description that holds, for a node: the place is on the plan's roster."""
+
+    place: Place
+    description: MemberDescription
 
 
 @dataclass(frozen=True)
@@ -157,7 +188,67 @@ def read_terms(
     :raises PlanError: the plan cannot be run, or names another round, roster, key or period.
     :raises ProtocolError: a part that is malformed or not signed by who has to sign it.
     """
-    statement = open_signed(description.plan, "plan", MAX_SIGNED_PLAN_BYTES)
+    common = read_common_terms(
+        description.plan,
+        description.ceremony,
+        description.countersignatures,
+        coordinator,
+        round_id=round_id,
+        read_ceremony=read_ceremony,
+    )
+    roster = read_roster(description.roster, common.plan)
+    return Terms(
+        common.plan, common.layout, common.ceremony, common.coordinator, roster, description
+    )
+
+
+def read_member_terms(description: MemberDescription, common: CommonTerms) -> MemberTerms:
+    """A description with a place in it; whether that is its own is the node's to see.
+
+    :param common: what :func:`read_common_terms` made of the description's other parts.
+    :raises PlanError: the place is not on the plan's roster.
+    :raises ProtocolError: it is malformed.
+    """
+    place = Place.from_bytes(description.place)
+    place.check(common.plan)
+    return MemberTerms(
+        common.plan, common.layout, common.ceremony, common.coordinator, place, description
+    )
+
+
+def read_common_terms(
+    plan: bytes,
+    ceremony: bytes,
+    countersignatures: tuple[bytes, ...],
+    coordinator: VerifyKey,
+    *,
+    round_id: str | None = None,
+    read_ceremony: CeremonyReader = Ceremony.from_signed,
+) -> CommonTerms:
+    """Check signed plan and ceremony record against each other, as :func:`read_terms` says."""
+    found = read_plan(plan, coordinator, round_id)
+    if found.mode is Mode.TOTALS:
+        raise PlanError(
+            f"round {found.round_id} is one of totals, which has no trustees: it is run by the "
+            "federated backend only"
+        )
+    held = read_ceremony(ceremony)
+    held.check_countersignatures(countersignatures)
+    held.check_apart_from(coordinator)
+    if found.key_id != held.key_id:
+        raise PlanError("the plan names another ceremony's key")
+    if found.period != held.period:
+        raise PlanError(f"the key is for period {held.period}, the plan for {found.period}")
+    return CommonTerms(found, Layout(found, held.key.public.bits), held, coordinator)
+
+
+def read_plan(data: bytes, coordinator: VerifyKey, round_id: str | None = None) -> Plan:
+    """The coordinator's signed plan, of a round that was asked for, if one was.
+
+    :raises PlanError: it cannot be run, or names another round.
+    :raises ProtocolError: malformed, or signed by another key.
+    """
+    statement = open_signed(data, "plan", MAX_SIGNED_PLAN_BYTES)
     if statement.signer != coordinator:
         raise InvalidSignature(
             f"the plan is signed by {statement.signer.fingerprint}, not by the coordinator "
@@ -166,19 +257,16 @@ def read_terms(
     plan = Plan.from_bytes(statement.payload)
     if round_id is not None and plan.round_id != round_id:
         raise PlanError(f"the plan names round {plan.round_id!r}, not {round_id[:64]!r}")
-    ceremony = read_ceremony(description.ceremony)
-    ceremony.check_countersignatures(description.countersignatures)
-    ceremony.check_apart_from(coordinator)
-    if plan.key_id != ceremony.key_id:
-        raise PlanError("the plan names another ceremony's key")
-    if plan.period != ceremony.period:
-        raise PlanError(f"the key is for period {ceremony.period}, the plan for {plan.period}")
-    roster = Roster.from_bytes(description.roster)
+    return plan
+
+
+def read_roster(data: bytes, plan: Plan) -> Roster:
+    """The roster that a plan names. :raises PlanError: another, or of another size."""
+    roster = Roster.from_bytes(data)
     if roster.hash != plan.roster_hash:
         raise PlanError("the plan names another roster")
     if len(roster.members) != plan.participants:
         raise PlanError(
             f"the plan is for {plan.participants} members, the roster has {len(roster.members)}"
         )
-    layout = Layout(plan, ceremony.key.public.bits)
-    return Terms(plan, layout, roster, ceremony, coordinator, description)
+    return roster

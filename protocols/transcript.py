@@ -30,6 +30,7 @@ KINDS = frozenset(
         "close",
         "closing",
         "certificate",
+        "masked",
         "sums",
         "release",
         "endorsement",
@@ -180,12 +181,26 @@ def check_inclusion(receipt: Receipt, entries: Sequence[Entry]) -> None:
                     f"transcript of {receipt.round_id}: entry {entry.index} breaks the chain"
                 )
     kept = next((entry for entry in entries if entry.index == receipt.index), None)
-    if (
-        kept is None
-        or kept.hash != receipt.entry_hash
-        or statement_hash(kept.payload) != receipt.payload_hash
+    if kept is None:
+        raise _broken_promise(receipt)
+    check_promise(receipt, kept.index, statement_hash(kept.payload), kept.hash)
+
+
+def check_promise(receipt: Receipt, index: int, payload_hash: bytes, entry_hash: bytes) -> None:
+    """Raise :class:`TranscriptBroken` unless an entry is the one that was promised.
+
+    For a node, which is told of its entry no more than this.
+    """
+    if (index, payload_hash, entry_hash) != (
+        receipt.index,
+        receipt.payload_hash,
+        receipt.entry_hash,
     ):
-        raise TranscriptBroken(
-            f"round {receipt.round_id}: the entry promised at place {receipt.index} is not there; "
-            "keep the receipt, it proves that the coordinator dropped it"
-        )
+        raise _broken_promise(receipt)
+
+
+def _broken_promise(receipt: Receipt) -> TranscriptBroken:
+    return TranscriptBroken(
+        f"round {receipt.round_id}: the entry promised at place {receipt.index} is not there; "
+        "keep the receipt, it proves that the coordinator dropped it"
+    )

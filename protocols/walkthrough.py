@@ -1,6 +1,7 @@
 """A whole round in memory, as one narrated function: the executable specification.
 
-``python -m protocols.walkthrough`` plays it with sixteen invented enterprises and prints each step.
+``python -m protocols.walkthrough`` plays it with sixteen invented enterprises and prints each step,
+``python -m protocols.walkthrough certified`` the same on masked vectors instead of ciphertexts.
 The running roles call the same functions over sockets; tests and test vectors play it with frozen
 keys. Read it next to SPEC.md section 4.
 """
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from protocols import ceremony as ceremonies
@@ -20,9 +22,12 @@ from protocols.aggregate import Aggregates
 from protocols.bins import log_edges
 from protocols.ceremony import Ceremony, Trustee
 from protocols.certificate import BandCertificate
+from protocols.federated import keybook, keys, masked
+from protocols.federated.masks import KEY_BYTES, RoundKey
+from protocols.federated.terms import Aggregation
 from protocols.layout import Layout
 from protocols.paillier import DEFAULT_MODULUS_BITS, Encryptor
-from protocols.plan import Direction, Indicator, Measure, Plan, Policy, Ranking
+from protocols.plan import Direction, Indicator, Measure, Mode, Plan, Policy, Ranking
 from protocols.primes import safe_prime
 from protocols.release import Release, plaintexts
 from protocols.roster import Member, Roster
@@ -124,11 +129,30 @@ def run_round(
     notices.roster_tally(transcript.of_kind("roster"), plan, ceremony)
 
     say(f"3. Contributions: each member encrypts {len(layout.labels)} packed plaintexts, once.")
+    certified = plan.mode is Mode.CERTIFIED
+    if certified:
+        say("   With it goes a signed round key, and the values stay at home for now.")
     encryptor = Encryptor(public, randbits=randbits)
     leaves = categories if categories is not None else [None] * len(measures)
+    round_keys = {
+        key.public: RoundKey(randbits(8 * KEY_BYTES).to_bytes(KEY_BYTES, "big"))
+        for key in cast.members
+        if certified
+    }
     for key, own, leaf in zip(cast.members, measures, leaves, strict=True):
+        round_key = b""
+        if certified:
+            mask_key = round_keys[key.public].public
+            round_key = keys.make_round_key(plan.hash, mask_key, b"", key)
         data = contribution.build(
-            plan, layout, own, key, encryptor, category=leaf, randbits=randbits
+            plan,
+            layout,
+            own,
+            key,
+            encryptor,
+            category=leaf,
+            round_key=round_key,
+            randbits=randbits,
         )
         transcript.append("contribution", data)
 
@@ -138,7 +162,7 @@ def run_round(
     close = closing.propose(plan, counted.included, transcript.head, cast.coordinator)
     transcript.append("close", close)
     aggregates = counted.aggregates
-    own_view = closing.ClosingStatement(plan.hash, counted.included, aggregates.hash)
+    own_view = closing.ClosingStatement.of(plan.hash, counted.included, aggregates.hash)
     for trustee_key in cast.trustees:
         transcript.append("closing", closing.vote(own_view, bytes(32), trustee_key))
     statement = closing.tally(transcript.of_kind("closing"), plan, ceremony)
@@ -178,30 +202,61 @@ def run_round(
         labels = certificates.class_labels(layout, counts)
         opened = open_together(opening.CLASSES, statement.hash, labels)
         classes = certificates.read_classes(layout, counts, opened)
-        return certificates.certify(plan, layout, statement.hash, counts, classes)
+        root = keybook.root_of(counted.round_keys) if certified else b""
+        return certificates.certify(plan, layout, statement.hash, counts, classes, root)
 
     proposed = certify()
     for trustee_key in cast.trustees:
         transcript.append("certificate", trustee_key.sign("certificate", proposed.to_bytes()))
     certificate = certificates.tally(transcript.of_kind("certificate"), plan, ceremony)
 
-    say("7. Sums: with three signatures under the bands, shares go to the coordinator.")
-    labels = certificates.sum_labels(plan, layout, certificate)
-    sets = []
-    for index in (1, 3):
-        data = share_set(index, opening.SUMS, certificate.hash, labels)
-        transcript.append("sums", cast.trustees[index - 1].sign("sums", data))
-        sender = ceremony.trustees[index - 1]
-        sets.append(
-            opening.read_share_set(data, plan, opening.SUMS, certificate.hash, sender, labels)
-        )
-    openings = opening.open_all(ceremony, aggregates, labels, sets)
-    payload = release.build(plan, layout, certificate, openings, public.modulus_bytes)
+    def share_sums() -> bytes:
+        """Shares of the certified sums; the coordinator's opening of them proves itself."""
+        say("7. Sums: with three signatures under the bands, shares go to the coordinator.")
+        labels = certificates.sum_labels(plan, layout, certificate)
+        sets = []
+        for index in (1, 3):
+            data = share_set(index, opening.SUMS, certificate.hash, labels)
+            transcript.append("sums", cast.trustees[index - 1].sign("sums", data))
+            sender = ceremony.trustees[index - 1]
+            sets.append(
+                opening.read_share_set(data, plan, opening.SUMS, certificate.hash, sender, labels)
+            )
+        openings = opening.open_all(ceremony, aggregates, labels, sets)
+        return release.build(plan, layout, certificate, openings, public.modulus_bytes)
+
+    def add_up_masked() -> bytes:
+        """Every counted member masks its values for the certificate; the masks cancel."""
+        say("7. Masking: with three signatures under the bands, every member masks its values.")
+        if certificate.withheld:
+            return release.build_masked(plan, certificate, masked.NOTHING)
+        signed = list(transcript.of_kind("certificate"))
+        book = keybook.KeyBook(plan, certificate, counted.round_keys)
+        for key, own, leaf in zip(cast.members, measures, leaves, strict=True):
+            place = counted.signers.index(key.public)
+            reply = book.reply(place, signed)
+            round_key = counted.round_keys[place]
+            terms = masked.read_masking(reply, plan, ceremony, key.public, round_key)
+            secret = round_keys[key.public]
+            vector = masked.mask(terms, own, secret, key, category=leaf, randbits=randbits)
+            transcript.append("masked", vector)
+        statements = transcript.of_kind("masked")
+        total = masked.add_up(statements, plan, certificate, roster, counted.signers)
+        return release.build_masked(plan, certificate, total)
+
+    payload = add_up_masked() if certified else share_sums()
     entry = transcript.append("release", cast.coordinator.sign("release", payload))
 
     say("8. Endorsement: trustees check every opening and figure, and sign the release.")
     result = Release.from_bytes(payload, public.modulus_bytes)
-    release.check(result, plan, layout, certificate, aggregates)
+    if certified:
+        statements, signers = transcript.of_kind("masked"), counted.signers
+        total = masked.NOTHING
+        if not certificate.withheld:
+            total = masked.add_up(statements, plan, certificate, roster, signers)
+        release.check_masked(result, plan, certificate, total)
+    else:
+        release.check(result, plan, layout, certificate, aggregates)
     for trustee_key in cast.trustees:
         endorsement = release.endorse_payload(statement_hash(entry.payload))
         transcript.append("endorsement", trustee_key.sign("endorsement", endorsement))
@@ -252,18 +307,25 @@ def example_plan(roster: Roster, ceremony: Ceremony) -> Plan:
     )
 
 
+def certified_plan(roster: Roster, ceremony: Ceremony) -> Plan:
+    """The same round with values masked for the certificate, not encrypted (SPEC.md section 11)."""
+    plan = example_plan(roster, ceremony)
+    terms = Aggregation.certified(plan.participants, plan.deadline + 86_400)
+    return replace(plan, aggregation=terms)
+
+
 def example_measures() -> list[dict[str, int]]:
     """Sixteen enterprises between 20 and 320 yuan of output a kilogram."""
     return [{"output": 20_000_000 * (i + 1), "emissions": 1_000_000 + 13 * i} for i in range(16)]
 
 
-def main() -> None:
-    """Play the example with fresh 3072-bit keys."""
+def main(argv: Sequence[str]) -> None:
+    """Play the example with fresh 3072-bit keys; with the word ``certified`` on masked vectors."""
     half = DEFAULT_MODULUS_BITS // 2
     print("0. Ceremony: a dealer shares the key among four trustees; two open, three close.")
     measures = example_measures()
     cast = hold_ceremony((safe_prime(half), safe_prime(half)), len(measures))
-    played = run_round(cast, measures, example_plan)
+    played = run_round(cast, measures, certified_plan if "certified" in argv else example_plan)
     print("8. Verification: anybody, offline, from the public bundle.")
     for condition in verify(cast, played).conditions:
         print(f"   {condition.number:2d}. {condition.text}: {condition.outcome.value}")
@@ -271,4 +333,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

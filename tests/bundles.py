@@ -10,8 +10,8 @@ from typing import Any
 from protocols import closing, release
 from protocols.atoms import NOTHING_DECLARED, Declared
 from protocols.certificate import BandCertificate
-from protocols.closing import ClosingStatement
-from protocols.signing import statement_hash
+from protocols.closing import ClosingStatement, read_proposal
+from protocols.signing import open_signed, statement_hash
 from protocols.threshold import Opened, combine, make_share
 from protocols.transcript import replay
 from protocols.walkthrough import Cast, Played
@@ -91,7 +91,9 @@ class Bundle:
         """
         statement = dataclasses.replace(self.statement(), declared=voted)
         listed = voted if closed is None else closed
-        self.replace("close", [self._close(list(statement.included), listed)])
+        (closed,) = self.of_kind("close")
+        included = read_proposal(open_signed(closed, "close").payload, self.played.plan).included
+        self.replace("close", [self._close(list(included), listed)])
         votes = [closing.vote(statement, bytes(32), key) for key in self.cast.trustees]
         self.replace("closing", votes)
         self.certify_again(

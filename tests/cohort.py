@@ -18,6 +18,10 @@ from coordinator.database import sqlite_url
 from coordinator.store import Store
 from protocols.ceremony import Ceremony
 from protocols.contribution import build
+from protocols.federated.keys import make_round_key
+from protocols.federated.masked import mask, read_masking
+from protocols.federated.masks import RoundKey
+from protocols.federated.terms import Aggregation
 from protocols.layout import Layout
 from protocols.notices import roster_vote
 from protocols.paillier import encryptor_for
@@ -39,6 +43,8 @@ from tests.keys import Trustees, signing_key, trustees
 COORDINATOR = signing_key(1, "coordinator")
 NOW = 1_700_000_000
 DEADLINE = NOW + 1000
+MASKING_SECONDS = 1000
+"""Between the deadline and the end of the time for masking."""
 MEMBERS = 12
 
 
@@ -67,6 +73,8 @@ class Scene:
     minimum: int = 5
     deadline: int = DEADLINE
     title: str = "A cohort for tests"
+    certified: bool = False
+    """Whether values are masked for the certificate, instead of encrypted."""
     numbers: tuple[int, ...] = ()
     """Whose keys are on the roster; by default the first ``members``."""
     held: Trustees = field(init=False)
@@ -118,6 +126,11 @@ class Scene:
             opens_at=NOW - 10,
             deadline=self.deadline,
             unrelated=(Unrelated(("emissions", "electricity"), "invented numbers"),),
+            aggregation=(
+                Aggregation.certified(self.members, self.deadline + MASKING_SECONDS)
+                if self.certified
+                else None
+            ),
         )
 
     @property
@@ -141,7 +154,32 @@ class Scene:
         """The signed contribution of a member."""
         encryptor = encryptor_for(self.held.ceremony.key.public)
         key = member_key(number) if signer is None else signer
-        return build(self.plan, self.layout, values(number), key, encryptor, version=version)
+        return build(
+            self.plan,
+            self.layout,
+            values(number),
+            key,
+            encryptor,
+            version=version,
+            round_key=self.round_key(number, key, version) if self.certified else b"",
+        )
+
+    def secret_key(self, number: int, version: int = 1) -> RoundKey:
+        """What a member masks with in a certified round."""
+        return RoundKey(f"mask {number} {version}".encode().ljust(32, b"."))
+
+    def round_key(self, number: int, signer: SigningKey, version: int = 1) -> bytes:
+        """The signed round key in a member's contribution."""
+        public = self.secret_key(number, version).public
+        return make_round_key(self.plan.hash, public, b"", signer)
+
+    def masked(self, board: Board, number: int, *, version: int = 1) -> bytes:
+        """The signed masked vector of a member that asks the board what to mask for."""
+        key = member_key(number)
+        reply = board.masking(self.round_id, key.public)
+        own = self.round_key(number, key, version)
+        terms = read_masking(reply, self.plan, self.held.ceremony, key.public, own)
+        return mask(terms, values(number), self.secret_key(number, version), key)
 
     def board(
         self,

@@ -12,7 +12,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-from protocols import contribution, notices, release
+from protocols import closing, contribution, notices, release
 from protocols.atoms import NOTHING_DECLARED, Declared
 from protocols.bands import BinRange
 from protocols.certificate import RankingResult
@@ -305,8 +305,9 @@ def _places(b: Bundle) -> tuple[int, ...]:
 def _close_with(b: Bundle, contributions: list[bytes], listed: list[bytes] | None = None) -> None:
     """Log ``contributions`` and close over those ``listed`` with the votes of all trustees."""
     counted = contributions if listed is None else listed
-    included = tuple(sorted(statement_hash(data) for data in counted))
-    statement = dataclasses.replace(b.statement(), included=included)
+    included = sorted(statement_hash(data) for data in counted)
+    root = closing.inclusion_tree(included).root
+    statement = dataclasses.replace(b.statement(), included_root=root, members=len(included))
     b.close_again(contributions, statement, counted)
     members = len(included)
     certificate = dataclasses.replace(

@@ -41,6 +41,11 @@ class MaskGraph:
         steps = [step for step in range(-reach, reach + 1) if step]
         return tuple(sorted(ring[(spot + step) % self.size] for step in steps))
 
+    @property
+    def ring(self) -> tuple[int, ...]:
+        """The places in the ring's order; none where everybody is everybody's neighbour."""
+        return () if self.degree == self.size - 1 else tuple(self._ring[0])
+
     @cached_property
     def _ring(self) -> tuple[list[int], list[int]]:
         """The places in the ring's order, and each place's spot on it."""

@@ -83,28 +83,44 @@ class SubmitReply(_message.Message):
     def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
 
 class OutcomeRequest(_message.Message):
-    __slots__ = ("round_id",)
+    __slots__ = ("round_id", "index")
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
     round_id: str
-    def __init__(self, round_id: _Optional[str] = ...) -> None: ...
+    index: int
+    def __init__(self, round_id: _Optional[str] = ..., index: _Optional[int] = ...) -> None: ...
 
 class OutcomeReply(_message.Message):
-    __slots__ = ("release", "endorsements", "closings", "entry_hash_before", "contribution", "place", "proof")
+    __slots__ = ("release", "endorsements", "closings", "contribution", "counted")
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     ENDORSEMENTS_FIELD_NUMBER: _ClassVar[int]
     CLOSINGS_FIELD_NUMBER: _ClassVar[int]
-    ENTRY_HASH_BEFORE_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTION_FIELD_NUMBER: _ClassVar[int]
-    PLACE_FIELD_NUMBER: _ClassVar[int]
-    PROOF_FIELD_NUMBER: _ClassVar[int]
+    COUNTED_FIELD_NUMBER: _ClassVar[int]
     release: bytes
     endorsements: _containers.RepeatedScalarFieldContainer[bytes]
     closings: _containers.RepeatedScalarFieldContainer[bytes]
-    entry_hash_before: bytes
-    contribution: Entry
+    contribution: LoggedAt
+    counted: CountedAt
+    def __init__(self, release: _Optional[bytes] = ..., endorsements: _Optional[_Iterable[bytes]] = ..., closings: _Optional[_Iterable[bytes]] = ..., contribution: _Optional[_Union[LoggedAt, _Mapping]] = ..., counted: _Optional[_Union[CountedAt, _Mapping]] = ...) -> None: ...
+
+class LoggedAt(_message.Message):
+    __slots__ = ("index", "payload_hash", "entry_hash")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_HASH_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_HASH_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    payload_hash: bytes
+    entry_hash: bytes
+    def __init__(self, index: _Optional[int] = ..., payload_hash: _Optional[bytes] = ..., entry_hash: _Optional[bytes] = ...) -> None: ...
+
+class CountedAt(_message.Message):
+    __slots__ = ("place", "proof")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
     place: int
     proof: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, release: _Optional[bytes] = ..., endorsements: _Optional[_Iterable[bytes]] = ..., closings: _Optional[_Iterable[bytes]] = ..., entry_hash_before: _Optional[bytes] = ..., contribution: _Optional[_Union[Entry, _Mapping]] = ..., place: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    def __init__(self, place: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class MaskingRequest(_message.Message):
     __slots__ = ("round_id",)

@@ -38,7 +38,7 @@ def scene() -> Scene:
 def test_declarations_survive_their_statements(scene: Scene, declared: Declared) -> None:
     signed = closing.propose(scene.plan, HASHES, bytes(32), COORDINATOR, declared)
     proposal = closing.read_proposal(open_signed(signed, "close").payload, scene.plan)
-    statement = ClosingStatement(scene.plan.hash, HASHES, bytes(32), declared)
+    statement = ClosingStatement.of(scene.plan.hash, HASHES, bytes(32), declared)
 
     assert proposal.declared == declared
     assert ClosingStatement.from_bytes(statement.to_bytes()) == statement

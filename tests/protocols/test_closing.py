@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import closing, contribution
-from protocols.closing import Counted, Marks, Proposal, check_proposal, select
-from protocols.errors import TranscriptBroken
+from protocols.atoms import Declared
+from protocols.closing import (
+    ClosingStatement,
+    Counted,
+    Marks,
+    Proposal,
+    check_proposal,
+    inclusion_tree,
+    select,
+)
+from protocols.errors import MalformedMessage, TranscriptBroken
 from protocols.layout import Layout
 from protocols.paillier import encryptor_for
 from protocols.roster import Member, Roster
@@ -204,3 +213,54 @@ def test_a_proposal_that_is_not_the_log_is_refused_by_name(played: Played) -> No
     unknown = tuple(sorted((*counted.included, bytes(32))))
     with pytest.raises(TranscriptBroken, match="not in the log"):
         check_proposal(Proposal(unknown, bytes(32)), counted)
+
+
+HASHES = [number.to_bytes(32, "big") for number in range(23)]
+
+
+def test_a_statement_is_over_one_list_only() -> None:
+    statement = ClosingStatement.of(b"p" * 32, HASHES, b"a" * 32)
+    assert ClosingStatement.from_bytes(statement.to_bytes()) == statement
+    assert statement.lists(HASHES)
+    swapped = [HASHES[1], HASHES[0], *HASHES[2:]]
+    for other in ([], HASHES[1:], [*HASHES, bytes(31) + b"x"], swapped):
+        assert not statement.lists(other)
+
+
+@given(size=st.integers(1, 40), data=st.data())
+def test_a_member_sees_that_it_counts_and_nobody_else_does(size: int, data: st.DataObject) -> None:
+    included = [number.to_bytes(32, "big") for number in range(size)]
+    statement = ClosingStatement.of(b"p" * 32, included, b"a" * 32)
+    tree = inclusion_tree(included)
+    place = data.draw(st.integers(0, size - 1))
+    proof = tree.prove([place])
+
+    statement.check_counted(included[place], place, proof)
+
+    another = included[(place + 1) % size] if size > 1 else b"x" * 32
+    for digest, at, parts in [
+        (b"x" * 32, place, proof),
+        (another, place, proof),
+        (included[place], place + size, proof),
+        (included[place], place, (*proof, bytes(32))),
+    ]:
+        with pytest.raises(MalformedMessage):
+            statement.check_counted(digest, at, parts)
+
+
+def test_a_statement_does_not_grow_with_the_list_and_a_vote_only_by_its_atoms(
+    played: Played,
+) -> None:
+    trustee = signing_key(0)
+    many = [number.to_bytes(32, "big") for number in range(4000)]
+    sizes = [
+        len(ClosingStatement.of(b"p" * 32, hashes, b"a" * 32).to_bytes())
+        for hashes in (many[:200], many)
+    ]
+    assert sizes[1] <= sizes[0] + 1
+    atoms = tuple(tuple(range(first, first + 5)) for first in range(0, 4000, 5))
+    statement = ClosingStatement.of(
+        b"p" * 32, many, b"a" * 32, Declared(atoms, frozenset({0}), totals_only=True)
+    )
+    plan = dataclasses.replace(played.plan, participants=4000)
+    assert len(closing.vote(statement, bytes(32), trustee)) <= closing.max_vote_bytes(plan)

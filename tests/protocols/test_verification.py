@@ -19,7 +19,7 @@ from protocols.plan import Level, Plan, Ranking
 from protocols.roster import Roster
 from protocols.verification import Outcome, Report, verify_round
 from protocols.walkthrough import Cast, Played, example_measures, run_round, verify
-from tests import tampering_parts
+from tests import tampering_masked, tampering_parts
 from tests.bundles import Bundle
 from tests.keys import cast, trustees
 from tests.scenes import small_plan
@@ -76,6 +76,23 @@ def test_tampered_table_or_withheld_measure_fails_by_its_own_condition(name: str
     assert report.failed[0] == condition, report.conditions
 
 
+@pytest.mark.parametrize("name", tampering_masked.TAMPERINGS)
+def test_tampered_certified_round_fails_by_its_own_condition(name: str) -> None:
+    tamper, condition = tampering_masked.TAMPERINGS[name]
+    tampered = Bundle.of(*tampering_masked.scene())
+    tamper(tampered)
+    report = report_on(tampered)
+    assert report.failed[0] == condition, report.conditions
+
+
+def test_masked_vectors_have_no_place_in_a_round_under_paillier() -> None:
+    players, played = scene()
+    tampered = Bundle.of(players, played)
+    (vector, *_) = Bundle.of(*tampering_masked.scene()).of_kind("masked")
+    tampered.entries.insert(tampered.first("release"), ("masked", vector))
+    assert "openings" in report_on(tampered).failed
+
+
 def test_honest_bundle_with_a_table_and_a_withheld_measure_is_accepted() -> None:
     """The scene is what its tamperings take it for."""
     players, played = tampering_parts.scene()
@@ -111,6 +128,7 @@ def test_there_are_enough_tamperings_and_they_cover_the_conditions() -> None:
         "ceremony-record",  # test_ceremony.py
         "plan-signed",  # below
         "minimum-cohort",  # below
+        "round-keys",  # tampering_masked.py
     }
 
 

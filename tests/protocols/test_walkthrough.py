@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from protocols.walkthrough import example_measures, example_plan, hold_ceremony, run_round, verify
+from protocols.walkthrough import (
+    certified_plan,
+    example_measures,
+    example_plan,
+    hold_ceremony,
+    run_round,
+    verify,
+)
 from tests.keys import test_primes
 
 
@@ -29,4 +36,28 @@ def test_too_small_a_cohort_opens_nothing() -> None:
     assert not played.release.openings
     assert played.release.document["withheld"] == "fewer than 5 enterprises took part"
     assert played.release.document["n"] is None
+    assert verify(cast, played).accepted
+
+
+def test_the_certified_walkthrough_masks_and_says_so() -> None:
+    said: list[str] = []
+    measures = example_measures()
+    cast = hold_ceremony(test_primes(), len(measures))
+    played = run_round(cast, measures, certified_plan, said.append)
+    assert [line[:2] for line in said if line[0] != " "] == [f"{i}." for i in range(1, 9)]
+    assert any(line.startswith("7. Masking") for line in said)
+    kinds = [entry.kind for entry in played.transcript.entries]
+    assert kinds.count("masked") == len(measures)
+    assert "sums" not in kinds
+    assert played.release.document["measures"]["output"]["value"] == str(
+        sum(own["output"] for own in measures)
+    )
+
+
+def test_too_small_a_certified_cohort_masks_nothing() -> None:
+    measures = example_measures()[:4]
+    cast = hold_ceremony(test_primes(), len(measures))
+    played = run_round(cast, measures, certified_plan, lambda _: None)
+    assert "masked" not in {entry.kind for entry in played.transcript.entries}
+    assert played.release.document["withheld"] == "fewer than 5 enterprises took part"
     assert verify(cast, played).accepted

@@ -349,7 +349,7 @@ def _shares(players: Cast) -> list[Vector]:
 def _closings(players: Cast, played: Played) -> list[Vector]:
     votes = list(played.transcript.of_kind("closing"))
     statement = closing.tally(votes, played.plan, players.ceremony)
-    other = dataclasses.replace(statement, included=statement.included[1:])
+    other = dataclasses.replace(statement, members=statement.members - 1)
     outsider = closing.vote(statement, bytes(32), signing_key(99))
     second = closing.vote(other, bytes(32), players.trustees[0])
     cases = {
