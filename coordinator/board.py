@@ -24,6 +24,7 @@ from coordinator.earlier import Identify, by_key, check_roster
 from coordinator.errors import CoordinatorError, StoreError
 from coordinator.intake import Intake, Job, Parcel
 from coordinator.metrics import Metrics
+from coordinator.outcomes import Outcomes
 from coordinator.peers import Peers
 from coordinator.proofs import Examiner
 from coordinator.rounds import SEALED_PHASES, TRUSTEE_KINDS
@@ -41,12 +42,17 @@ from protocols.errors import (
     PolicyRefusal,
     ProtocolError,
 )
+from protocols.federated import masked
+from protocols.places import Place as RosterPlace
+from protocols.places import place_of
 from protocols.plan import Plan
 from protocols.signing import SigningKey, Statement, VerifyKey, open_signed, statement_hash
 from protocols.terms import CeremonyReader, Description, Terms, read_terms
 from protocols.transcript import Entry, genesis, next_entry, sign_receipt
 from protocols.wire import messages_pb2 as pb
+from protocols.wire import service_pb2
 from protocols.wire.codec import MAX_SMALL, decode
+from protocols.wire.service_pb2 import MaskingReply
 
 LOG = logging.getLogger("cefed.coordinator")
 
@@ -101,6 +107,7 @@ class Board:
         self._revoked = revoked
         self._identify = identify
         self._peers = Peers()
+        self._outcomes = Outcomes(store)
         self._desks: dict[str, Desk] = {}
         self._lock = threading.Lock()
         for row in store.rounds():
@@ -222,6 +229,19 @@ class Board:
                 return
             yield entry
 
+    def place(self, round_id: str, member: VerifyKey) -> RosterPlace:
+        """The member's place on a round's roster. :raises InvalidSignature: it has none."""
+        return place_of(self.terms(round_id).roster, member)
+
+    def outcome(self, round_id: str, member: VerifyKey, index: int) -> service_pb2.OutcomeReply:
+        """What a member's node needs of a finished round; see :class:`Outcomes`.
+
+        :param index: of the entry in the log that the member's receipt names.
+        :raises PolicyRefusal: it has no release yet. :raises InvalidSignature: not a member.
+        """
+        self.terms(round_id).roster.member(member)
+        return self._outcomes.of(self._desk(round_id), member, index)
+
     # What nodes and trustees send
 
     def submit(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
@@ -236,6 +256,38 @@ class Board:
     async def submit_soon(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """:meth:`submit` for calls that come over an event loop."""
         return await self._intake.take(Parcel(round_id, data, caller))
+
+    def masks_due(self, round_id: str, member: VerifyKey) -> bool:
+        """Whether a round waits for this member's masked vector."""
+        desk = self._desk(round_id)
+        with desk.turn:
+            masking = desk.round.masking
+            return (
+                masking is not None
+                and desk.round.state is State.MASKING
+                and masking.due(member.raw)
+            )
+
+    def masking(self, round_id: str, member: VerifyKey) -> MaskingReply:
+        """What a counted member masks for and with. :raises PolicyRefusal: nothing, or not it."""
+        return self._desk(round_id).masking(member)
+
+    def submit_masked(self, round_id: str, data: bytes) -> bytes:
+        """Take a member's masked vector; the signed receipt. :raises ProtocolError: as it says.
+
+        Nobody gains by sending another's, which is signed and says the same whoever brings it.
+        """
+        desk = self._desk(round_id)
+        statement = open_signed(data, masked.KIND, masked.max_bytes(desk.round.terms.plan))
+        place = desk.places.get(statement.hash)
+        if place is None:
+            self._admit(desk, statement)
+            if (masking := desk.round.masking) is not None:
+                masking.check_time(self._clock())
+            place = self._writer.append(desk, data, statement)
+            if masking is None or masking.complete:
+                self.changed.set()
+        return self._receipt(desk, statement.hash, place)
 
     def post(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """Take a trustee's statement; the signed receipt. :raises ProtocolError: as it says."""

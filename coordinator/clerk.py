@@ -17,7 +17,7 @@ from coordinator.earlier import Identify, decide_closing
 from coordinator.errors import CoordinatorError
 from coordinator.metrics import Metrics
 from coordinator.proofs import Examiner
-from coordinator.rounds import Duty, build_release
+from coordinator.rounds import Duty, build_masked_release, build_release
 from coordinator.states import COLLECTING, State
 from coordinator.store import Store
 from coordinator.writer import Overtaken, Writer
@@ -25,7 +25,9 @@ from protocols import closing, notices, opening
 from protocols.atoms import NOTHING_DECLARED, declare
 from protocols.differencing import Decision
 from protocols.errors import ProtocolError
+from protocols.plan import Mode
 from protocols.signing import SigningKey, open_signed
+from protocols.threshold import Opened
 
 LOG = logging.getLogger("cefed.coordinator")
 
@@ -108,6 +110,10 @@ class Clerk:
             return False
         if duty is Duty.RELEASE:
             self._release(desk)
+        if duty is Duty.ABANDON and not self._abandon(desk):
+            return False
+        if desk.round.state is State.MASKING:
+            desk.prepare_masking()
         if duty is Duty.CLEAN and not desk.clean:
             self._store.empty_mailbox(desk.round_id)
             desk.clean = True
@@ -159,13 +165,40 @@ class Clerk:
         LOG.warning("round %s: cancelled: %s", desk.round_id, reason)
         self._changed.set()
 
+    def _abandon(self, desk: Desk) -> bool:
+        """Cancel a round whose members did not all mask in time; False if a vector came meanwhile.
+
+        The trustees' ledgers keep it as opened, since they cannot know that it was not.
+        """
+        with desk.turn:
+            masking, head = desk.round.masking, desk.head
+            if desk.staged or masking is None or masking.complete:
+                return False
+            reason = masking.why_abandoned()
+        plan = desk.round.terms.plan
+        statement = notices.make_cancellation(plan, self._clock(), reason, self._key)
+        try:
+            opened = open_signed(statement, notices.CANCELLATION)
+            self._writer.append(desk, statement, opened, head=head)
+        except Overtaken:
+            return False
+        LOG.warning("round %s: cancelled: %s", desk.round_id, reason)
+        self._changed.set()
+        return True
+
     def _release(self, desk: Desk) -> None:
-        opened = {}
-        if not desk.round.certificate_withholds():
-            ceremony, labels = desk.round.terms.ceremony, desk.round.sum_labels
-            sets = desk.round.sums_sets().values()
-            opened = opening.open_all(ceremony, desk.aggregates(), labels, sets)
-        payload = build_release(desk.round, opened)
+        if desk.round.terms.plan.mode is Mode.CERTIFIED:
+            payload = build_masked_release(desk.round, desk.masked_statements())
+        else:
+            payload = build_release(desk.round, self._open(desk))
         statement = open_signed(self._key.sign("release", payload), "release")
         self._writer.append(desk, statement.received, statement)
         self._changed.set()
+
+    def _open(self, desk: Desk) -> dict[str, Opened]:
+        """The certified sums from the trustees' shares; none if the cohort is withheld."""
+        if desk.round.certificate_withholds():
+            return {}
+        ceremony, labels = desk.round.terms.ceremony, desk.round.sum_labels
+        sets = desk.round.sums_sets().values()
+        return opening.open_all(ceremony, desk.aggregates(), labels, sets)

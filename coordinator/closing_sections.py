@@ -161,16 +161,21 @@ def _deviation(cohort: Cohort, extras: Mapping[str, Mapping[str, str]], texts: T
     return texts("accuracy.deviation_value", value=percent(Fraction(given)))
 
 
-def verify(bundle: str, texts: Texts) -> Html:
-    """The command, and what it does and does not show."""
-    keys = ("who", "sums", "opened", "bands", "figures")
-    parts = [
-        tag("h2", texts("page.verify")),
-        tag("p", texts("verify.intro")),
-        tag("pre", tag("code", f"cefed verify {bundle}")),
-        tag("ol", join(tag("li", texts(f"verify.{key}")) for key in keys)),
-        tag("p", texts("verify.limits"), class_="note"),
-    ]
+def verify(cohorts: Sequence[Cohort], bundle: str, texts: Texts) -> Html:
+    """The command, and what it does and does not show; or that nobody outside can verify."""
+    parts = [tag("h2", texts("page.verify"))]
+    if not all(cohort.publicly_verifiable for cohort in cohorts):
+        parts.append(tag("p", texts("verify.not_public"), class_="callout"))
+    if any(cohort.publicly_verifiable for cohort in cohorts):
+        masked = {cohort.backend == "certified" for cohort in cohorts if cohort.publicly_verifiable}
+        opened = ["sums", "opened"] * (False in masked) + ["masked"] * (True in masked)
+        keys = ("who", *opened, "bands", "figures")
+        parts += [
+            tag("p", texts("verify.intro")),
+            tag("pre", tag("code", f"cefed verify {bundle}")),
+            tag("ol", join(tag("li", texts(f"verify.{key}")) for key in keys)),
+            tag("p", texts("verify.limits"), class_="note"),
+        ]
     return tag("section", join(parts))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from coordinator.answers import Place
+from coordinator.masking import Masking, certificates_for
 from coordinator.rounds import Round
 from coordinator.states import FINAL, State
 from coordinator.store import Correction, EntryHead, Store, Verdict
@@ -22,9 +23,12 @@ from protocols import closing, contribution, notices
 from protocols.aggregate import Aggregates, aggregate
 from protocols.contribution import Arrived, Contribution
 from protocols.errors import PolicyRefusal, TranscriptBroken
+from protocols.federated import masked
+from protocols.federated.keybook import KeyBook
 from protocols.signing import VerifyKey, open_signed
 from protocols.terms import Terms
 from protocols.transcript import genesis
+from protocols.wire.service_pb2 import MaskingReply
 
 LOG = logging.getLogger("cefed.coordinator")
 
@@ -75,6 +79,7 @@ class Desk:
         self._rests_until = 0
         self._heavy = threading.Lock()
         self._aggregates: Aggregates | None = None
+        self._book: KeyBook | None = None
 
     @classmethod
     def load(cls, store: Store, terms: Terms) -> Desk:
@@ -133,7 +138,7 @@ class Desk:
         self._failures = self._rests_until = 0
         signer = VerifyKey(head.signer)
         if head.kind == "contribution":
-            self.round.apply_contribution(head.signer, head.version)
+            self.round.apply_contribution(head.signer, head.version, head.payload_hash)
             logged = Logged(head.index, signer, head.version, head.payload_hash)
             self.contributions.append(logged)
             self._waiting[head.index] = None
@@ -143,7 +148,7 @@ class Desk:
         if self.round.state is not before:
             LOG.info("round %s: %s -> %s", self.round_id, before, self.round.state)
             if self.round.state in FINAL:
-                self._aggregates = None
+                self._aggregates = self._book = None
 
     def read_verdicts(self) -> None:
         """Take every stored verdict."""
@@ -221,10 +226,15 @@ class Desk:
         with self._heavy:
             if self._aggregates is None:
                 terms, certified = self.round.terms, self.round.closing
-                if certified is None:
+                proposal = self.round.proposal
+                if certified is None or proposal is None:
                     raise PolicyRefusal(f"round {self.round_id}: no closing statement yet")
+                if not certified.lists(proposal.included):
+                    raise TranscriptBroken(
+                        f"round {self.round_id}: the trustees certified another list"
+                    )
                 key = terms.ceremony.key.public
-                included = self._included(frozenset(certified.included))
+                included = self._included(frozenset(proposal.included))
                 made = aggregate(terms.layout, key, included)
                 if made.hash != certified.aggregates_hash:
                     raise TranscriptBroken(
@@ -232,6 +242,52 @@ class Desk:
                     )
                 self._aggregates = made
             return self._aggregates
+
+    def masking(self, member: VerifyKey) -> MaskingReply:
+        """What a counted member of a federated round masks for and with.
+
+        :raises PolicyRefusal: nothing is masked now, or not by this member.
+        :raises TranscriptBroken: the trustees certified other round keys.
+        """
+        with self.turn:
+            found = self.round.masking
+            if found is None or self.round.state is not State.MASKING:
+                raise PolicyRefusal(f"round {self.round_id} is {self.round.state}: nobody masks")
+            place = found.place(member)
+            signed = list(self.round.votes["certificate"].values())
+        return self._key_book(found).reply(place, certificates_for(found.certificate, signed))
+
+    def prepare_masking(self) -> None:
+        """Read the round keys, if they are needed and not there yet, so that no member waits.
+
+        :raises TranscriptBroken: the trustees certified other round keys.
+        """
+        with self.turn:
+            found = self.round.masking
+        if found is not None and self._book is None:
+            self._key_book(found)
+
+    def masked_statements(self) -> Iterator[bytes]:
+        """Every logged masked vector, streamed from the store."""
+        return (entry.payload for entry in self.store.read(self.round_id, kind=masked.KIND))
+
+    def _key_book(self, found: Masking) -> KeyBook:
+        """The round keys of what is counted; the contributions are read from the store once."""
+        with self._heavy:
+            if self._book is None:
+                order = {digest: place for place, digest in enumerate(found.included)}
+                keys = [b""] * len(order)
+                for item in self.contributions:
+                    if item.hash in order:
+                        payload = self.store.payload(self.round_id, item.index)
+                        keys[order[item.hash]] = contribution.round_key_in(payload)
+                book = KeyBook(self.round.terms.plan, found.certificate, keys)
+                if book.root != found.certificate.masks_root:
+                    raise TranscriptBroken(
+                        f"round {self.round_id}: the trustees certified other round keys"
+                    )
+                self._book = book
+            return self._book
 
     def _included(self, wanted: frozenset[bytes]) -> Iterator[Contribution]:
         for item in self.contributions:

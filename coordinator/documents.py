@@ -131,6 +131,10 @@ class Cohort:
     tabulated_by: str | None = None
     table: tuple[TableCell, ...] = ()
     noise: Noise | None = None
+    backend: str = ""
+    """"paillier", "certified" or "totals"; empty in a document that does not say."""
+    dominance_controlled: bool = True
+    publicly_verifiable: bool = True
 
     @property
     def leaves(self) -> tuple[TableCell, ...]:
@@ -306,6 +310,9 @@ def _cohort(node: Node) -> Cohort:
         tabulated_by=node.optional_text("tabulated_by"),
         table=tuple(_table_cell(item) for item in node.sequence("table")),
         noise=_noise(node.node("noise")) if node.has("noise") else None,
+        backend=node.text("backend", ""),
+        dominance_controlled=node.flag("dominance_controlled", default=True),
+        publicly_verifiable=node.flag("publicly_verifiable", default=True),
     )
 
 

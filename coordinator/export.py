@@ -107,7 +107,6 @@ def _record(store: Store, round_id: str) -> Description:
 
 def _header(ceremony: Ceremony, generated_by: str) -> dict[str, str]:
     return {
-        "backend": "paillier",
         "key_id": ceremony.key_id.hex(),
         "key_bits": str(ceremony.key.public.bits),
         "trustees": str(len(ceremony.trustees)),

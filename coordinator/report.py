@@ -37,7 +37,7 @@ KNOWN_RUN_KEYS = frozenset(
         "trustees",
     }
 )
-_BACKENDS = {"paillier", "flower"}
+_BACKENDS = {"paillier", "certified", "totals"}
 
 
 def render_report(
@@ -51,8 +51,8 @@ def render_report(
 
     Args:
         documents: release documents (docs/release-schema.md), one for each cohort.
-        run: facts of the round, all optional: `title`, `title_zh`, `backend` ("paillier" or
-            "flower"), `key_id`, `key_bits`, `trustees`, `threshold`, `quorum`, `excluded`,
+        run: facts of the round, all optional: `title`, `title_zh`, `backend` (where the documents
+            do not say it), `key_id`, `key_bits`, `trustees`, `threshold`, `quorum`, `excluded`,
             `generated_by`, `generated_at`, `bundle` (path for `cefed verify`), `single_machine`
             ("yes" where all roles ran on one machine). Any other entry is shown under its name.
         extras: for a cohort what only a simulation knows: `curve_deviation`, a share of 1, and
@@ -95,7 +95,7 @@ def _edition(
     parts.append(closing_sections.withheld(cohorts, notes, texts))
     parts.append(profile_section.profiles(cohorts, extras, texts))
     parts.append(closing_sections.accuracy(cohorts, extras, texts))
-    parts.append(closing_sections.verify(run.get("bundle", "bundle"), texts))
+    parts.append(closing_sections.verify(cohorts, run.get("bundle", "bundle"), texts))
     parts.append(closing_sections.method(texts))
     by = run.get("generated_by", "cefed")
     parts.append(tag("footer", texts("page.footer", by=by)))
@@ -134,13 +134,11 @@ def _facts(
 ) -> list[tuple[Html, Html]]:
     plans = [cohort.plan_hash for cohort in cohorts if cohort.plan_hash]
     plan = tag("code", plans[0]) if len(plans) == 1 else texts("fact.plan_many")
-    backend = run.get("backend", "")
-    named = texts(f"fact.{backend}") if backend in _BACKENDS else html(backend)
     periods = dict.fromkeys(cohort.period for cohort in cohorts if cohort.period)
     facts = [
         (texts("fact.members"), _members(cohorts, run, texts)),
         (texts("fact.period"), html(", ".join(periods))),
-        (texts("fact.backend"), named),
+        (texts("fact.backend"), _backends(cohorts, run, texts)),
         (texts("fact.key"), _key(run, texts)),
         (texts("fact.policy"), _policy(cohorts, texts)),
         (texts("fact.definitions"), _definitions(cohorts, texts)),
@@ -153,6 +151,11 @@ def _facts(
         if name not in KNOWN_RUN_KEYS
     ]
     return [(name, value or texts("fact.none")) for name, value in facts]
+
+
+def _backends(cohorts: Sequence[Cohort], run: Mapping[str, str], texts: Texts) -> Html:
+    used = dict.fromkeys(cohort.backend or run.get("backend", "") for cohort in cohorts)
+    return _lines([texts(f"fact.{one}") if one in _BACKENDS else html(one) for one in used if one])
 
 
 def _members(cohorts: Sequence[Cohort], run: Mapping[str, str], texts: Texts) -> Html:

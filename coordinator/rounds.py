@@ -9,10 +9,11 @@ touches a socket, a file or the clock. SPEC.md section 4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
 
+from coordinator.masking import Masking
 from coordinator.states import COLLECTING, FINAL, Event, State, follow
 from protocols import certificate, closing, notices, opening, release
 from protocols.ceremony import Trustee
@@ -27,6 +28,8 @@ from protocols.errors import (
     RoundNotOpen,
     TranscriptBroken,
 )
+from protocols.federated import masked
+from protocols.plan import Mode
 from protocols.signing import Statement, VerifyKey, statement_hash
 from protocols.terms import Terms
 from protocols.threshold import Opened
@@ -40,11 +43,14 @@ class Duty(StrEnum):
     END = "end"
     CLOSE = "close"
     RELEASE = "release"
+    ABANDON = "abandon"
     CLEAN = "clean"
 
 
 TRUSTEE_KINDS = frozenset({"roster", "closing", "certificate", "sums", "endorsement", "refusal"})
 OWN_KINDS = frozenset({"close", "release"})
+MEMBER_KINDS = frozenset({masked.KIND})
+"""What counted members post after the closing; a contribution goes another way."""
 SEALED_PHASES = frozenset({opening.COUNTS, opening.CLASSES})
 MAX_NOTICES = 1000
 """Announcements in a round: they are part of its description."""
@@ -62,6 +68,8 @@ class Round:
         """The coordinator's announcements as they were signed, in order."""
         self.versions: dict[bytes, int] = {}
         """The last logged version of each member's contribution, by the member's key."""
+        self.signers: dict[bytes, bytes] = {}
+        """Who signed each logged contribution, by its hash."""
         self.votes: dict[str, dict[int, bytes]] = {kind: {} for kind in TRUSTEE_KINDS}
         """Signed statements of the trustees, by kind and the trustee's index."""
         self.refusals: dict[int, str] = {}
@@ -69,6 +77,8 @@ class Round:
         self.proposal: closing.Proposal | None = None
         self.closing: ClosingStatement | None = None
         self.certificate: certificate.BandCertificate | None = None
+        self.masking: Masking | None = None
+        """In a federated round, who masks for the certificate and who has."""
         self.sum_labels: tuple[str, ...] = ()
         self.release_hash: bytes | None = None
 
@@ -137,7 +147,7 @@ class Round:
         :raises ProtocolError: a subclass that names what is wrong.
         """
         kind = statement.kind
-        if kind not in TRUSTEE_KINDS | OWN_KINDS | notices.KINDS:
+        if kind not in TRUSTEE_KINDS | OWN_KINDS | MEMBER_KINDS | notices.KINDS:
             raise PolicyRefusal(f"{kind[:40]!r} statements are not posted")
         follow(self.state, Event(kind), self.round_id)
         if kind in TRUSTEE_KINDS:
@@ -147,6 +157,9 @@ class Round:
                     f"trustee {trustee.name} posted another {kind} in this round; the first stands"
                 )
             self._check_vote(trustee, statement)
+            return
+        if kind in MEMBER_KINDS and self.masking is not None:
+            self.masking.check(statement)
             return
         if statement.signer != self.terms.coordinator:
             raise InvalidSignature(f"a {kind} statement is the coordinator's to sign")
@@ -181,10 +194,17 @@ class Round:
                 message = decode(pb.Refusal, content, MAX_SMALL)
                 self.refusals[index] = message.reason
             self._count(kind)
+        elif kind in MEMBER_KINDS and self.masking is not None:
+            self._happen(Event(kind))
+            self.masking.take(signer.raw)
 
-    def apply_contribution(self, member: bytes, version: int) -> None:
-        """Take in a logged contribution; its ciphertexts stay in the store."""
+    def apply_contribution(self, member: bytes, version: int, digest: bytes) -> None:
+        """Take in a logged contribution; its ciphertexts stay in the store.
+
+        :param digest: its statement hash.
+        """
         self.versions[member] = version
+        self.signers[digest] = member
 
     def end(self) -> None:
         """End the collection, if it has not ended."""
@@ -208,6 +228,10 @@ class Round:
         if self.state is State.CERTIFIED and self.certificate is not None:
             enough = len(self.votes["sums"]) >= self.terms.ceremony.key.threshold
             return Duty.RELEASE if self.certificate.withheld or enough else None
+        if self.state is State.MASKING and self.masking is not None:
+            if self.masking.complete:
+                return Duty.RELEASE
+            return Duty.ABANDON if self.masking.over(now) else None
         return Duty.CLEAN if self.state in FINAL else None
 
     def check_sealed(self, phase: str, sender: int, recipient: int, envelope: bytes) -> None:
@@ -273,9 +297,9 @@ class Round:
             voted = ClosingStatement.from_bytes(vote.statement)
             if voted.plan_hash != plan.hash:
                 raise PlanError("the closing statement belongs to another plan")
-            if len(voted.included) > plan.participants:
+            if voted.members > plan.participants:
                 raise PolicyRefusal(
-                    f"the closing statement counts {len(voted.included)} contributions of "
+                    f"the closing statement counts {voted.members} contributions of "
                     f"{plan.participants} members"
                 )
         elif statement.kind == "certificate":
@@ -304,12 +328,21 @@ class Round:
                 found = certificate.tally(votes, terms.plan, terms.ceremony)
                 self.certificate = found
                 self.sum_labels = tuple(certificate.sum_labels(terms.plan, terms.layout, found))
-                self._happen(Event.CERTIFIED)
+                self._happen(self._certified(found))
         except QuorumMissing:
             return
         quorum = terms.ceremony.closing_quorum
         if kind == "endorsement" and self.state is State.PENDING and len(votes) >= quorum:
             self._happen(Event.WITHHELD if self.certificate_withholds() else Event.ENDORSED)
+
+    def _certified(self, found: certificate.BandCertificate) -> Event:
+        """What follows from a certificate: in a federated round that is not withheld, masking."""
+        if self.terms.plan.mode is not Mode.CERTIFIED or found.withheld:
+            return Event.CERTIFIED
+        included = self.proposal.included if self.proposal else ()
+        counted = [self.signers[digest] for digest in included]
+        self.masking = Masking(self.terms, found, included, counted)
+        return Event.ALLOWED
 
     def _happen(self, event: Event) -> None:
         """Follow the table; a logged event that it does not know is a log of another program."""
@@ -326,6 +359,18 @@ def build_release(round_: Round, opened: Mapping[str, Opened]) -> bytes:
     terms = round_.terms
     size = terms.ceremony.key.public.modulus_bytes
     return release.build(terms.plan, terms.layout, round_.certificate, opened, size)
+
+
+def build_masked_release(round_: Round, statements: Iterable[bytes]) -> bytes:
+    """The release document's payload from every logged masked vector (none when withheld)."""
+    plan, certified = round_.terms.plan, round_.certificate
+    if certified is None:
+        raise PolicyRefusal("no band certificate allows a release")
+    if round_.masking is None:
+        return release.build_masked(plan, certified, masked.NOTHING)
+    counted = round_.masking.counted
+    total = masked.add_up(statements, plan, certified, round_.terms.roster, counted)
+    return release.build_masked(plan, certified, total)
 
 
 def _content(payload: bytes) -> bytes:

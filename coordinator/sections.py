@@ -66,6 +66,8 @@ def _body(cohort: Cohort, identity: str, texts: Texts, notes: Notes, goal: Goal)
         whole(cohort, texts, notes)
         parts.append(tag("p", joined(words, " "), class_="callout"))
         return joined(parts)
+    if not cohort.dominance_controlled:
+        parts.append(tag("p", texts("cohort.not_controlled"), class_="callout"))
     ranked = cohort.ranked
     if ranked and len(cohort.bands) > 1 and all(ranked.name in b.indicators for b in cohort.bands):
         drawing = charts.distribution(f"{identity}-spread", cohort.bands, ranked, texts)
@@ -82,6 +84,8 @@ def _body(cohort: Cohort, identity: str, texts: Texts, notes: Notes, goal: Goal)
 
 def _by_band(cohort: Cohort, identity: str, texts: Texts, notes: Notes, goal: Goal) -> list[Html]:
     """Strategies and targets over the bands, or why there are none."""
+    if cohort.backend == "totals":
+        return []  # such a round has no bands, and says so above
     ladder = ladder_of(cohort)
     if ladder is None and cohort.totals_only:
         reason = one_band_reason(cohort, texts)

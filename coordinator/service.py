@@ -27,8 +27,9 @@ from protocols.errors import InvalidSignature
 from protocols.roster import Roster
 from protocols.signing import VerifyKey
 from protocols.terms import Description
+from protocols.wire import messages_pb2
 from protocols.wire import service_pb2 as pb
-from protocols.wire.codec import MAX_LARGE, MAX_SMALL
+from protocols.wire.codec import MAX_LARGE, MAX_SMALL, decode
 
 FRAME_BYTES = 1 << 16
 """Room in a call's message for everything around the statement that it carries."""
@@ -84,6 +85,7 @@ def list_rounds(desk: Desk, call: Call, request: pb.ListRoundsRequest) -> pb.Lis
                 contributions=row.contributions,
                 entries=row.entries,
                 member=row.member,
+                masking=row.member and desk.board.masks_due(row.round_id, call.key),
             )
             for row in desk.board.rounds(call.key)
         ]
@@ -91,11 +93,17 @@ def list_rounds(desk: Desk, call: Call, request: pb.ListRoundsRequest) -> pb.Lis
 
 
 def describe(desk: Desk, call: Call, request: pb.DescribeRequest) -> pb.RoundDescription:
-    """Plan, roster, ceremony and countersignatures as they came; votes and notices so far."""
+    """Plan, ceremony and countersignatures as they came; votes and notices so far.
+
+    Trustees and the operator get the roster, a member its place on it.
+    """
     record, state, votes, notices = desk.board.describe(request.round_id)
+    member = call.caller.standing is Standing.MEMBER
+    place = desk.board.place(request.round_id, call.key).to_message() if member else None
     return pb.RoundDescription(
         plan=record.plan,
-        roster=record.roster,
+        roster=b"" if member else record.roster,
+        place=place,
         ceremony=record.ceremony,
         ceremony_countersignatures=list(record.countersignatures),
         state=state,
@@ -108,6 +116,26 @@ async def submit(desk: Desk, call: Call, request: pb.SubmitRequest) -> pb.Submit
     """A member's contribution; the receipt says that it is durable."""
     receipt = await desk.board.submit_soon(request.round_id, request.contribution, call.key)
     return pb.SubmitReply(receipt=receipt)
+
+
+def outcome(desk: Desk, call: Call, request: pb.OutcomeRequest) -> pb.OutcomeReply:
+    """What a member's node needs of a round's end."""
+    return desk.board.outcome(request.round_id, call.key, request.index)
+
+
+def masking(desk: Desk, call: Call, request: pb.MaskingRequest) -> pb.MaskingReply:
+    """What a member masks its values for."""
+    return desk.board.masking(request.round_id, call.key)
+
+
+def submit_masked(desk: Desk, call: Call, request: pb.SubmitMaskedRequest) -> pb.SubmitReply:
+    """A member's masked vector; the receipt says that it is durable."""
+    # Whose signature it says to bear; the board verifies that.
+    if decode(messages_pb2.Signed, request.masked).signer != call.key.raw:
+        raise InvalidSignature(
+            f"the masked vector is not signed by {call.key.fingerprint}, who sends it"
+        )
+    return pb.SubmitReply(receipt=desk.board.submit_masked(request.round_id, request.masked))
 
 
 def post(desk: Desk, call: Call, request: pb.PostRequest) -> pb.PostReply:
@@ -202,6 +230,15 @@ BOARD: Mapping[str, Method] = {
         MAX_MESSAGE_BYTES,
         submit,
         soon=True,
+        patience=SUBMIT_SECONDS,
+    ),
+    "Outcome": Method(pb.OutcomeRequest, _MEMBERS, MAX_SMALL, outcome),
+    "Masking": Method(pb.MaskingRequest, _MEMBERS, MAX_SMALL, masking),
+    "SubmitMasked": Method(
+        pb.SubmitMaskedRequest,
+        _MEMBERS,
+        MAX_MESSAGE_BYTES,
+        submit_masked,
         patience=SUBMIT_SECONDS,
     ),
     "Post": Method(pb.PostRequest, _TRUSTEES, MAX_MESSAGE_BYTES, post, patience=LARGE_SECONDS),

@@ -21,6 +21,7 @@ class State(StrEnum):
     CLOSING = "closing"
     CLOSED = "closed"
     CERTIFIED = "certified"
+    MASKING = "masking"
     PENDING = "pending"
     RELEASED = "released"
     WITHHELD = "withheld"
@@ -28,7 +29,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What can happen to a round. The first twelve are the kinds of statements that are logged."""
+    """What can happen to a round. The first thirteen are kinds of statements that are logged."""
 
     ROSTER = "roster"
     CONTRIBUTION = "contribution"
@@ -38,6 +39,7 @@ class Event(StrEnum):
     CLOSE = "close"
     CLOSING = "closing"
     CERTIFICATE = "certificate"
+    MASKED = "masked"
     SUMS = "sums"
     RELEASE = "release"
     ENDORSEMENT = "endorsement"
@@ -48,7 +50,9 @@ class Event(StrEnum):
     ENDED = "ended"
     """The deadline has come, or every member has contributed."""
     CERTIFIED = "certified"
-    """q trustees signed the same band certificate."""
+    """q trustees signed the same band certificate; sums are opened next, or nothing is."""
+    ALLOWED = "allowed"
+    """q trustees signed it in a federated round: the counted members mask their values next."""
     ENDORSED = "endorsed"
     """q trustees endorsed the release."""
     WITHHELD = "withheld"
@@ -83,6 +87,7 @@ TABLE: Mapping[State, Mapping[Event, State]] = {
         Event.CLOSING: State.CLOSED,
         Event.CERTIFICATE: State.CLOSED,
         Event.CERTIFIED: State.CERTIFIED,
+        Event.ALLOWED: State.MASKING,
         Event.CANCELLATION: State.CANCELLED,
         Event.REFUSAL: State.CLOSED,
     },
@@ -93,6 +98,15 @@ TABLE: Mapping[State, Mapping[Event, State]] = {
         Event.SUMS: State.CERTIFIED,
         Event.RELEASE: State.PENDING,
         Event.REFUSAL: State.CERTIFIED,
+    },
+    # A member that is lost before it masked keeps the sum from opening, so the round may end here.
+    State.MASKING: {
+        Event.CLOSING: State.MASKING,
+        Event.CERTIFICATE: State.MASKING,
+        Event.MASKED: State.MASKING,
+        Event.RELEASE: State.PENDING,
+        Event.CANCELLATION: State.CANCELLED,
+        Event.REFUSAL: State.MASKING,
     },
     State.PENDING: {
         Event.CLOSING: State.PENDING,

@@ -16,7 +16,9 @@ from coordinator.store import EntryHead, RoundRow, Store
 from protocols import certificate, notices
 from protocols.ceremony import Ceremony
 from protocols.certificate import BandCertificate
+from protocols.document import PAILLIER
 from protocols.errors import PlanError, QuorumMissing
+from protocols.federated.masked import KIND as MASKED
 from protocols.notices import Notices
 from protocols.plan import Plan
 from protocols.signing import VerifyKey, open_signed
@@ -49,6 +51,8 @@ class Status:
         ]
         if f["waits_for"]:
             lines.append(f"  waits for {f['waits_for']}")
+        if f["masked"]:
+            lines.append(f"  masked vectors: {f['masked']}, waited for until {day(f['until'])}")
         if f["withheld"]:
             lines.append(f"  withheld: {f['withheld']}")
         for kind, names in f["votes"].items():
@@ -88,6 +92,7 @@ def round_status(
     left = {refusal["trustee"] for refusal in refusals}
     unexamined = logged - len(verdicts)
     decision = _decision(store, round_id, plan, ceremony)
+    masked = sum(1 for head in heads if head.kind == MASKED)
     state = State(row.state)
     return Status(
         {
@@ -99,7 +104,12 @@ def round_status(
             "deadline": told.deadline,
             "threshold": ceremony.key.threshold,
             "quorum": ceremony.closing_quorum,
-            "waits_for": waits_for(state, ceremony, votes, left, unexamined, decision),
+            "backend": plan.mode.value if plan.mode else PAILLIER,
+            "masked": masked,
+            "until": plan.aggregation.until if plan.aggregation else None,
+            "waits_for": waits_for(
+                state, ceremony, votes, left, unexamined, decision, masked=masked
+            ),
             "withheld": "" if decision is None else decision.withheld,
             "votes": votes,
             "verdicts": {
@@ -130,14 +140,23 @@ def waits_for(
     left: Collection[str],
     unexamined: int,
     decision: BandCertificate | None = None,
+    *,
+    masked: int = 0,
 ) -> str:
     """What a round needs to go on, in words; empty while it collects and when it is finished.
 
     :param votes: names of the trustees that voted, by kind. :param left: of those that left.
     :param decision: what q trustees certified, if they did.
+    :param masked: how many counted members have sent their masked vectors.
     """
     if state is State.CLOSED and decision is not None:
-        state = State.CERTIFIED  # the serving process notes it a moment later
+        # The serving process notes it a moment later.
+        state = State.MASKING if decision.masks_root else State.CERTIFIED
+    if state is State.MASKING and decision is not None:
+        missing = decision.members - masked
+        if not missing:
+            return "its release to be logged"
+        return f"the masked vectors of {missing} more counted members"
     if state is State.CLOSING:
         return f"{unexamined} proofs to be checked" if unexamined else "its close to be logged"
     quorum = ceremony.closing_quorum

@@ -20,9 +20,10 @@ from coordinator.batches import Batches
 from coordinator.desk import Desk
 from coordinator.errors import CoordinatorError, StoreError
 from coordinator.metrics import Metrics
+from coordinator.rounds import MEMBER_KINDS
 from coordinator.store import EntryHead, NewEntry, Store
 from protocols.contribution import Arrived
-from protocols.errors import ProtocolError
+from protocols.errors import PolicyRefusal, ProtocolError
 from protocols.signing import Statement
 from protocols.transcript import next_entry
 
@@ -61,8 +62,9 @@ class Overtaken(CoordinatorError):
 class Draft:
     """What one batch adds to one round.
 
-    A statement other than a contribution may change what is due: it is the last of its round in a
-    batch, so that everything is decided against a state that is stored.
+    A statement that is not a member's may change what is due: it is the last of its round in a
+    batch, so that everything is decided against a state that is stored. Members' contributions and
+    masked vectors change nothing for each other, and go together.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -73,6 +75,7 @@ class Draft:
         self._index = desk.entries
         self._versions: dict[bytes, int] = {}
         self._hashes: set[bytes] = set()
+        self._masked: set[bytes] = set()
 
     def add(self, wish: Wish) -> None:
         """Decide about ``wish`` and link it. :raises ProtocolError: it is refused."""
@@ -86,11 +89,21 @@ class Draft:
                 raise Overtaken(f"round {desk.round_id}: the log has grown meanwhile")
             desk.round.admit(what)
             version = desk.next_version(what.kind)
-            self.sealed = True
+            self._seal(what)
         entry = next_entry(self._head, self._index, wish.kind, wish.data, what.hash)
         self.rows.append((wish, NewEntry(desk.round_id, entry, what.hash, signer.raw, version)))
         self._head, self._index = entry.hash, entry.index + 1
         self._hashes.add(what.hash)
+
+    def _seal(self, what: Statement) -> None:
+        """See that nothing comes after ``what`` that it might have changed."""
+        if what.kind not in MEMBER_KINDS:
+            self.sealed = True
+        elif what.signer.raw in self._masked:
+            raise PolicyRefusal(
+                f"{what.signer.fingerprint} sent two {what.kind} statements at once"
+            )
+        self._masked.add(what.signer.raw)
 
     def has(self, digest: bytes) -> bool:
         """Whether the statement with this hash is in the batch already."""

@@ -5,7 +5,8 @@ wants (:meth:`Duties.receive`), and carries out what :meth:`Duties.step` returns
 round is SPEC.md section 4: recompute from the log what is counted, hold it against the ledger of
 everything opened before and vote on the closing; with q
 equal votes open the counts, then the classes, among trustees; vote on the certificate; with q equal
-certificates give shares of the certified sums; check the release and endorse it. A trustee that is
+certificates give shares of the certified sums, unless the members mask their values; check the
+release and endorse it. A trustee that is
 restarted reads the transcript again and continues: whatever it signed before it signs again, byte
 for byte.
 """
@@ -28,9 +29,13 @@ from protocols.errors import (
     PolicyRefusal,
     QuorumMissing,
 )
+from protocols.federated import keybook, masked
 from protocols.items import Item
 from protocols.notices import REFUSAL
+from protocols.plan import Mode
+from protocols.release import Release
 from protocols.shared_measures import published
+from protocols.signing import VerifyKey
 from protocols.terms import Terms
 from protocols.transcript import Entry
 from trustee.errors import LedgerError
@@ -83,6 +88,8 @@ class Duties:
             for member, behind in zip(terms.roster.members, seen.members, strict=True)
         }
         self._members: list[Item] = []
+        self._signers: tuple[VerifyKey, ...] = ()
+        self._masks_root = b""
         self._too_small: str | None = None
         self._settled = self._waited = False
         self._closed = False
@@ -199,6 +206,9 @@ class Duties:
         )
         self._record.forget_contributions()
         self._members = [self._items[member.raw] for member in counted.signers]
+        self._signers = counted.signers
+        if terms.plan.mode is Mode.CERTIFIED:
+            self._masks_root = keybook.root_of(counted.round_keys)
         self._too_small = closing.check_cohort_size(terms.plan, len(self._members))
         LOG.info(
             "round %s: %d contributions counted, %d not",
@@ -206,7 +216,7 @@ class Duties:
             len(counted.members),
             len(counted.left_out),
         )
-        return ClosingStatement(
+        return ClosingStatement.of(
             terms.plan.hash, counted.included, counted.aggregates.hash, declared
         )
 
@@ -291,7 +301,7 @@ class Duties:
             LOG.error("round %s: withheld: %s", plan.round_id, error)
             return certificate.withhold(plan, statement.hash, members, INCONSISTENT)
         self._known = counts, classes
-        own = certificate.certify(plan, layout, statement.hash, counts, classes)
+        own = certificate.certify(plan, layout, statement.hash, counts, classes, self._masks_root)
         own = atom_classes.restrict(own, plan, counts, classes, declared, atoms)
         if not own.withheld and (reason := self._why_corrected(declared, atoms)):
             own = certificate.withhold(plan, statement.hash, members, reason)
@@ -353,9 +363,14 @@ class Duties:
         return True
 
     def _give_sums(self) -> None:
-        """Shares for exactly the certified sums, to the coordinator, unless it has released."""
+        """Shares for exactly the certified sums, to the coordinator, unless it has released.
+
+        None in a federated round: its members mask their values for the certificate.
+        """
         agreed, terms = self._certificate, self._terms
         if agreed is None or agreed.withheld or self._aggregates is None:
+            return
+        if terms.plan.mode is Mode.CERTIFIED:
             return
         if "sums" in self._done or "sums" in self._posts or self._record.release is not None:
             return
@@ -383,11 +398,26 @@ class Duties:
         released = release.Release.from_bytes(
             statement.payload, terms.ceremony.key.public.modulus_bytes
         )
-        release.check(released, terms.plan, terms.layout, agreed, self._aggregates)
-        if not agreed.withheld and self._known is not None:
-            opened = release.plaintexts(released.openings)
-            release.check_against_classes(terms.plan, terms.layout, agreed, opened, *self._known)
+        if terms.plan.mode is Mode.CERTIFIED:
+            self._check_masked(released, agreed)
+        else:
+            release.check(released, terms.plan, terms.layout, agreed, self._aggregates)
+            if not agreed.withheld and self._known is not None:
+                opened = release.plaintexts(released.openings)
+                release.check_against_classes(
+                    terms.plan, terms.layout, agreed, opened, *self._known
+                )
         self._post("endorsement", release.endorse_payload(statement.hash))
+
+    def _check_masked(self, released: Release, agreed: BandCertificate) -> None:
+        """Add the logged masked vectors up, and hold the release against their sum."""
+        plan, total = self._terms.plan, masked.NOTHING
+        if not agreed.withheld:
+            roster, statements = self._terms.roster, self._record.masked
+            total = masked.add_up(statements, plan, agreed, roster, self._signers)
+        release.check_masked(released, plan, agreed, total)
+        if not agreed.withheld and self._known is not None:
+            release.check_masked_against_classes(plan, agreed, total, *self._known)
 
     def _post(self, kind: str, payload: bytes) -> None:
         if kind not in self._posts and kind not in self._done and not self._in_log(kind):

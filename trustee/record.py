@@ -11,10 +11,12 @@ from typing import NoReturn
 
 from protocols import notices
 from protocols.ceremony import Ceremony
-from protocols.certificate import tally
+from protocols.certificate import BandCertificate, tally
 from protocols.closing import Proposal, max_vote_bytes, read_proposal
 from protocols.contribution import MAX_VERSION, max_bytes
 from protocols.errors import InvalidSignature, QuorumMissing, TranscriptBroken
+from protocols.federated import masked
+from protocols.plan import Mode
 from protocols.quorum import open_vote
 from protocols.signing import Statement, open_signed
 from protocols.terms import Terms
@@ -29,6 +31,7 @@ class Record:
     :ivar proposal: the coordinator's inclusion list, once the round is closed.
     :ivar contributions: the signed contributions in the log's order; emptied by
         :meth:`forget_contributions`.
+    :ivar masked: the counted members' signed masked vectors, in a federated round.
     :ivar votes: signed statements of the trustees by kind, in the transcript's order.
     :ivar cancelled: the coordinator's reason, if it ended the round.
     :ivar refusals: reasons of trustees that left the round, by index.
@@ -37,6 +40,7 @@ class Record:
     def __init__(self, terms: Terms) -> None:
         self.proposal: Proposal | None = None
         self.contributions: list[bytes] = []
+        self.masked: list[bytes] = []
         self.votes: dict[str, list[bytes]] = {kind: [] for kind in VOTES}
         self.release: Statement | None = None
         self.cancelled: str | None = None
@@ -81,6 +85,8 @@ class Record:
             self._roster(entry)
         elif kind == "contribution":
             self._contribution(entry)
+        elif kind == masked.KIND:
+            self._masked(entry)
         elif kind in notices.KINDS:
             self._announcement(entry)
         elif kind == notices.REFUSAL:
@@ -128,16 +134,37 @@ class Record:
         if self.proposal is not None and notice.kind != notices.CANCELLATION:
             self._break(f"is a {notice.kind} after the closing")
         if notice.kind == notices.CANCELLATION:
-            if self._certified():
+            if self._opens():
                 self._break("is a cancellation after enough trustees certified the bands")
             self.cancelled = notice.reason
 
-    def _certified(self) -> bool:
-        try:
-            tally(self.votes["certificate"], self._terms.plan, self._terms.ceremony)
-        except QuorumMissing:
+    def _opens(self) -> bool:
+        """Whether the round can only go on: its sums are as good as opened, or it is released.
+
+        A federated round may still lack a member's masked vector, and end without a result.
+        """
+        certificate = self._certificate()
+        if certificate is None:
             return False
-        return True
+        waits = self._terms.plan.mode is Mode.CERTIFIED and not certificate.withheld
+        return not waits or self.release is not None
+
+    def _certificate(self) -> BandCertificate | None:
+        try:
+            return tally(self.votes["certificate"], self._terms.plan, self._terms.ceremony)
+        except QuorumMissing:
+            return None
+
+    def _masked(self, entry: Entry) -> None:
+        """Keep a masked vector; what it says is looked at when all are there."""
+        counted = len(self.proposal.included) if self.proposal else 0
+        if self._terms.plan.mode is not Mode.CERTIFIED or self.release is not None:
+            self._break("is a masked vector, and nothing is masked then")
+        if len(self.masked) >= counted:
+            self._break("is a masked vector too many or too early")
+        if len(entry.payload) > masked.max_bytes(self._terms.plan):
+            self._break("is larger than any masked vector of this plan")
+        self.masked.append(entry.payload)
 
     def _refusal(self, entry: Entry) -> None:
         trustee, statement = open_vote(entry.payload, notices.REFUSAL, self._terms.ceremony)

@@ -13,6 +13,7 @@ from protocols import certificate as certificates
 from protocols import closing, opening, release
 from protocols.certificate import BandCertificate
 from protocols.closing import ClosingStatement, Counted
+from protocols.federated.keybook import root_of
 from protocols.release import plaintexts
 from protocols.signing import statement_hash
 from protocols.threshold import KeyShare
@@ -88,7 +89,7 @@ class Acting:
         return [(index, key.sign(kind, payload)) for index, key in keys]
 
     def _statement(self, counted: Counted) -> ClosingStatement:
-        return ClosingStatement(self.scene.plan.hash, counted.included, counted.aggregates.hash)
+        return ClosingStatement.of(self.scene.plan.hash, counted.included, counted.aggregates.hash)
 
     def _certificate(self, counted: Counted) -> BandCertificate:
         scene, basis = self.scene, self._statement(counted).hash
@@ -100,7 +101,8 @@ class Acting:
         labels = certificates.class_labels(scene.layout, counts)
         opened = self._open(counted, opening.CLASSES, basis, labels)
         classes = certificates.read_classes(scene.layout, counts, opened)
-        return certificates.certify(scene.plan, scene.layout, basis, counts, classes)
+        root = root_of(counted.round_keys) if scene.certified else b""
+        return certificates.certify(scene.plan, scene.layout, basis, counts, classes, root)
 
     def _open(
         self, counted: Counted, phase: str, basis: bytes, labels: list[str]

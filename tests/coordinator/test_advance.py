@@ -31,7 +31,7 @@ def closed(scene: Scene, board: Board, clock: Clock) -> Board:
     """A board whose round, without contributions, has its closing statement."""
     clock.now = DEADLINE
     work(board)
-    statement = closing.ClosingStatement(scene.plan.hash, (), b"a" * 32)
+    statement = closing.ClosingStatement.of(scene.plan.hash, (), b"a" * 32)
     posts = [
         (index, closing.vote(statement, b"h" * 32, scene.held.signing[index - 1]))
         for index in (1, 2, 3)
@@ -146,7 +146,7 @@ def test_a_release_that_fails_is_reported_once_and_tried_ever_more_rarely(
         raise PackingError("sums that cannot be")
 
     monkeypatch.setattr(clerk_module, "build_release", fail)
-    statement_hash = closing.ClosingStatement(scene.plan.hash, (), b"a" * 32).hash
+    statement_hash = closing.ClosingStatement.of(scene.plan.hash, (), b"a" * 32).hash
     withheld = certificate.withhold(scene.plan, statement_hash, 0, "too few").to_bytes()
     votes = [
         (index, key.sign("certificate", withheld))

@@ -8,6 +8,7 @@ import pytest
 
 from coordinator.board import Board
 from protocols import closing, notices
+from protocols.atoms import Declared
 from protocols.errors import (
     ContributionRefused,
     InvalidSignature,
@@ -171,7 +172,8 @@ def test_a_round_that_was_cancelled_after_its_close_is_read(scene: Scene, board:
 def test_a_trustees_statement_is_no_larger_than_its_kind_can_be(scene: Scene, board: Board) -> None:
     end(scene, board)
     trustee = scene.held.signing[3]
-    made_up = closing.ClosingStatement(scene.plan.hash, tuple([bytes(32)] * 5000), bytes(32))
+    atoms = Declared((tuple(range(5000)), tuple(range(5000))))
+    made_up = closing.ClosingStatement.of(scene.plan.hash, [bytes(32)], bytes(32), atoms)
     for large in (
         closing.vote(made_up, bytes(32), trustee),
         trustee.sign("certificate", bytes(MAX_SMALL)),

@@ -26,7 +26,7 @@ def closed(scene: Scene, board: Board, clock: Clock) -> Board:
     clock.now = DEADLINE
     while board.advance():
         pass
-    statement = closing.ClosingStatement(scene.plan.hash, (), b"a" * 32)
+    statement = closing.ClosingStatement.of(scene.plan.hash, (), b"a" * 32)
     for key in scene.held.signing[:3]:
         board.post(scene.round_id, closing.vote(statement, b"h" * 32, key), key.public)
     return board

@@ -51,6 +51,7 @@ class Running:
     server: server.Server
     channel: grpc.Channel
     clock: Clock
+    folder: Path
 
     @property
     def board(self) -> rpc.BoardStub:
@@ -100,7 +101,7 @@ def start(scene: Scene, folder: Path, **changed: Any) -> Iterator[Running]:
         authority = (folder / "tls" / "authority.pem").read_bytes()
         try:
             with open_channel(Target(running.address, authority)) as channel:
-                yield Running(scene, opened, registry, running, channel, clock)
+                yield Running(scene, opened, registry, running, channel, clock, folder)
         finally:
             running.stop()
             opened.close()

@@ -9,24 +9,26 @@ from protocols.errors import PlanExpired, PolicyRefusal, RoundNotOpen
 from protocols.transcript import KINDS
 
 EXPECTED = """
-              proposed   open      closing   closed    certified pending   released  withheld  cancelled
-roster        proposed   open      closing   -         -         -         -         -         -
-contribution  early      open      late      late      late      late      late      late      cancelled!
-reminder      proposed   open      ended     ended     ended     ended     ended     ended     ended
-deadline      proposed   open      ended     ended     ended     ended     ended     ended     ended
-cancellation  cancelled  cancelled cancelled cancelled no        no        no        no        no
-close         -          -         closed    -         -         -         -         -         -
-closing       -          -         -         closed    certified pending   -         -         -
-certificate   -          -         -         closed    certified pending   -         -         -
-sums          -          -         -         -         certified -         -         -         -
-release       -          -         -         -         pending   -         -         -         -
-endorsement   -          -         -         -         -         pending   released  withheld  -
-refusal       proposed   open      closing   closed    certified pending   -         -         -
-admitted      open       -         -         -         -         -         -         -         -
-ended         -          closing   -         -         -         -         -         -         -
-certified     -          -         -         certified -         -         -         -         -
-endorsed      -          -         -         -         -         released  -         -         -
-withheld      -          -         -         -         -         withheld  -         -         -
+              proposed   open      closing   closed    certified masking   pending   released  withheld  cancelled
+roster        proposed   open      closing   -         -         -         -         -         -         -
+contribution  early      open      late      late      late      late      late      late      late      cancelled!
+reminder      proposed   open      ended     ended     ended     ended     ended     ended     ended     ended
+deadline      proposed   open      ended     ended     ended     ended     ended     ended     ended     ended
+cancellation  cancelled  cancelled cancelled cancelled no        cancelled no        no        no        no
+close         -          -         closed    -         -         -         -         -         -         -
+closing       -          -         -         closed    certified masking   pending   -         -         -
+certificate   -          -         -         closed    certified masking   pending   -         -         -
+masked        -          -         -         -         -         masking   -         -         -         -
+sums          -          -         -         -         certified -         -         -         -         -
+release       -          -         -         -         pending   pending   -         -         -         -
+endorsement   -          -         -         -         -         -         pending   released  withheld  -
+refusal       proposed   open      closing   closed    certified masking   pending   -         -         -
+admitted      open       -         -         -         -         -         -         -         -         -
+ended         -          closing   -         -         -         -         -         -         -         -
+certified     -          -         -         certified -         -         -         -         -         -
+allowed       -          -         -         masking   -         -         -         -         -         -
+endorsed      -          -         -         -         -         -         released  -         -         -
+withheld      -          -         -         -         -         -         withheld  -         -         -
 """  # noqa: E501
 
 REFUSALS: dict[str, tuple[type[Exception], str]] = {

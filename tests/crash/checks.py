@@ -171,9 +171,14 @@ def _counted(world: World, trial: Trial, store: Store, entries: Sequence[Entry])
     """The newest logged version of each member is counted once, and the sums are theirs."""
     votes = [entry.payload for entry in entries if entry.kind == "closing"]
     try:
-        included = closing.tally(votes, trial.plan, trial.period.ceremony).included
+        certified = closing.tally(votes, trial.plan, trial.period.ceremony)
     except ProtocolError as error:
         yield f"not closed by a quorum: {error}"
+        return
+    (closed,) = (entry.payload for entry in entries if entry.kind == "close")
+    included = closing.read_proposal(open_signed(closed, "close").payload, trial.plan).included
+    if not certified.lists(included):
+        yield "the trustees certified another list than the coordinator closed"
         return
     logged = _versions(entries)
     hashes = {

@@ -56,7 +56,7 @@ MAX_ROUNDS = 20
 
 _STATEMENT_FIELDS = {
     "Submit": 2, "Post": 2, "Announce": 2, "SendSealed": 5, "PostPeer": 1, "CreateRound": 1,
-    "Enrol": 1,
+    "Enrol": 1, "SubmitMasked": 2,
 }  # fmt: skip
 _ANYTHING = Rates(
     calls_per_second=1e8, calls_burst=1e8, megabytes_per_second=1e8, megabytes_burst=1e8, active=64
@@ -246,7 +246,7 @@ def late() -> list[bytes]:
 
 def caller(method: str) -> SigningKey:
     """Who makes a call: the first of those who may."""
-    if method == "Submit":
+    if method in ("Submit", "Outcome", "Masking", "SubmitMasked"):
         return member_key(1)
     if method in ("CreateRound", "Announce"):
         return COORDINATOR

@@ -19,7 +19,7 @@ from typing import TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 
 from enterprise_node.errors import NodeError
-from enterprise_node.exchange import IN_KINDS, OUT_KINDS, Envelope, Exchange, pack, unpack
+from enterprise_node.exchange import IN_KINDS, OUT_KINDS, Envelope, Exchange
 from enterprise_node.gateway.client import Admission, CoordinatorClient, Summary
 from enterprise_node.gateway.errors import CoordinatorRefused, CoordinatorUnreachable
 from enterprise_node.gateway.relay import Relay
@@ -138,7 +138,7 @@ def _finish(scene: Scene) -> None:
     """What a node believes of a release: its signature, endorsements, and the closing votes."""
     given, plan, log = held(small=False), scene.plan, scene.desk.log
     included = tuple(sorted(statement_hash(data) for data in scene.desk.submitted))
-    statement = closing.ClosingStatement(plan.hash, included, bytes(32))
+    statement = closing.ClosingStatement.of(plan.hash, included, bytes(32))
     for key in given.signing[:3]:
         log.append("closing", closing.vote(statement, bytes(32), key))
     document = json.dumps({"plan_hash": plan.hash.hex(), "cohort": "region-a"}).encode("utf-8")
@@ -205,22 +205,20 @@ def _with_signed_plan(data: bytes) -> bytes:
 
 
 def _signed_tail(data: bytes) -> bytes:
-    """The end of a log whose entries hold payloads; votes are signed by three trustees."""
-    made = []
-    released = b""
-    for index, (number, part) in enumerate(wire.parts(data)):
-        kind = ("release", "endorsement", "closing")[number % 3]
+    """An outcome whose statements hold payloads; votes are signed by three trustees."""
+    made = service_pb2.OutcomeReply()
+    for number, part in wire.parts(data):
+        kind = ("release", "endorsement", "closing", "counted")[number % 4]
         if kind == "release":
-            statements = [COORDINATOR.sign(kind, part)]
-            released = statements[0]
+            made.release = COORDINATOR.sign(kind, part)
+        elif kind == "counted":
+            made.MergeFrom(parsed(service_pb2.OutcomeReply, part))
         else:
             if kind == "endorsement" and not part:
-                part = release.endorse_payload(statement_hash(released))
-            statements = [key.sign(kind, part) for key in held(small=False).signing[:3]]
-        for payload in statements:
-            entry = service_pb2.Entry(index=index, kind=kind, payload=payload, entry_hash=bytes(32))
-            made.append(entry.SerializeToString(deterministic=True))
-    return pack(made)
+                part = release.endorse_payload(statement_hash(made.release))
+            signed = [key.sign(kind, part) for key in held(small=False).signing[:3]]
+            (made.endorsements if kind == "endorsement" else made.closings).extend(signed)
+    return encode(made)
 
 
 def inbox_seeds() -> list[bytes]:
@@ -250,17 +248,16 @@ def _rest(description: bytes) -> list[wire.Field]:
 
 
 def _tail_seed(payload: bytes) -> bytes:
-    """Release, an endorsement of it (empty: made here) and a closing, as payloads."""
-    found: dict[str, bytes] = {}
-    for part in unpack(payload):
-        entry = service_pb2.Entry.FromString(part)
-        found[entry.kind] = messages_pb2.Signed.FromString(entry.payload).payload
-    return wire.pack([(3, found["release"]), (4, b""), (5, found["closing"])])
+    """Release, an endorsement of it (empty: made here) and a closing, as payloads; the rest."""
+    told = service_pb2.OutcomeReply.FromString(payload)
+    posted, closed = map(messages_pb2.Signed.FromString, (told.release, told.closings[0]))
+    rest = service_pb2.OutcomeReply(contribution=told.contribution, counted=told.counted)
+    return wire.pack([(4, posted.payload), (5, b""), (6, closed.payload), (7, encode(rest))])
 
 
 # The gateway, its outbox, and what the coordinator answers
 
-ADMISSION, ROUNDS, DESCRIPTION, LOG_ENTRY, SUBMITTED, REFUSING, STATE, OUT_FILE = range(8, 16)
+ADMISSION, ROUNDS, DESCRIPTION, OUTCOME, SUBMITTED, REFUSING, STATE, OUT_FILE = range(8, 16)
 
 
 @dataclass
@@ -270,7 +267,7 @@ class Answers:
     admission: Admission = field(default_factory=lambda: Admission("waiting", b"", ""))
     summaries: list[Summary] = field(default_factory=list)
     description: bytes = b""
-    entries: list[bytes] = field(default_factory=list)
+    outcome_: bytes = b""
     receipt: bytes = b""
     refusing: str | None = None
     address: str = "c.example:7443"
@@ -290,12 +287,19 @@ class Answers:
         self._maybe()
         return self.receipt
 
-    def read(
-        self, bearer: bytes, round_id: str, from_index: int, most: int | None = None
-    ) -> list[bytes]:
+    def outcome(self, bearer: bytes, round_id: str, index: int | None) -> bytes:
         # As the client does: a number that the message cannot hold is a ValueError there.
-        service_pb2.ReadRequest(round_id=round_id, from_index=from_index)
-        return self.entries[:most]
+        service_pb2.OutcomeRequest(round_id=round_id, index=index or 0)
+        self._maybe()
+        return encode(parsed(service_pb2.OutcomeReply, self.outcome_))
+
+    def masking(self, bearer: bytes, round_id: str) -> bytes:
+        self._maybe()
+        return encode(parsed(service_pb2.MaskingReply, self.outcome_))
+
+    def submit_masked(self, bearer: bytes, round_id: str, masked: bytes) -> bytes:
+        self._maybe()
+        return self.receipt
 
     def _maybe(self) -> None:
         if self.refusing is not None:
@@ -324,13 +328,13 @@ def _gateway(data: bytes) -> None:
             answers.admission = Admission(reply.state, reply.certificate, reply.reason)
         elif number == ROUNDS:
             answers.summaries = [
-                Summary(r.round_id, r.state.lower(), r.entries, r.member)
+                Summary(r.round_id, r.state.lower(), r.entries, r.member, r.masking)
                 for r in parsed(service_pb2.ListRoundsReply, part).rounds
             ]
         elif number == DESCRIPTION:
             answers.description = part
-        elif number == LOG_ENTRY:
-            answers.entries.append(part)
+        elif number == OUTCOME:
+            answers.outcome_ = part
         elif number == SUBMITTED:
             answers.receipt = part
         elif number == REFUSING:
@@ -365,6 +369,9 @@ def _gateway_seeds() -> list[bytes]:
         rounds=[
             service_pb2.RoundSummary(round_id=ROUND, state="RELEASED", entries=90, member=True),
             service_pb2.RoundSummary(round_id="another", state="open", entries=3, member=True),
+            service_pb2.RoundSummary(
+                round_id="second", state="masking", entries=9, member=True, masking=True
+            ),
             service_pb2.RoundSummary(round_id="third", state="open"),
         ]
     )
@@ -377,7 +384,7 @@ def _gateway_seeds() -> list[bytes]:
         (ROUNDS, rounds.SerializeToString(deterministic=True)),
         (DESCRIPTION, came["round"].payload),
         (SUBMITTED, came["receipt"].payload),
-        *((LOG_ENTRY, part) for part in unpack(came["release"].payload)),
+        (OUTCOME, came["release"].payload),
     ]
     enrolled = service_pb2.EnrolReply(state="enrolled", certificate=_certificate(), reason="r")
     sent = [(kinds["pass"], out["pass"]), (kinds["contribution"], scene.desk.submitted[0])]
@@ -385,6 +392,7 @@ def _gateway_seeds() -> list[bytes]:
         wire.pack([*sent, *told, (STATE, json.dumps(state).encode("utf-8"))]),
         wire.pack([*sent, *told, (kinds["receipt"], came["receipt"].payload)]),
         wire.pack([*sent, *told, (REFUSING, b"CContributionRefused")]),
+        wire.pack([*sent, *told, (kinds["masked"], b"m"), (REFUSING, b"PPolicyRefusal")]),
         wire.pack([*sent, (kinds["enrolment"], b"e"), (ADMISSION, encode(enrolled)), *told]),
         wire.pack([*sent, (kinds["rotation"], b"r"), (ADMISSION, encode(enrolled)), *told]),
         wire.pack([(OUT_FILE, Envelope("pass", "", out["pass"], 2).to_bytes()), *told]),

@@ -31,6 +31,7 @@ from protocols.errors import ProtocolError
 from protocols.layout import Layout
 from protocols.paillier import encryptor_for
 from protocols.passes import expiry, make_pass, read_pass
+from protocols.places import Place, place_of
 from protocols.plan import Plan
 from protocols.quorum import open_vote
 from protocols.release import Release
@@ -128,6 +129,7 @@ def _codec_seeds() -> list[bytes]:
         place["ShareSet"] + _payload(logged("sums")[0]),
         place["Release"] + _payload(logged("release")[0]),
         place["RoundDescription"] + encode(description),
+        place["RosterPlace"] + _place_seed(),
     ]
 
 
@@ -145,6 +147,15 @@ def _plan(data: bytes) -> None:
     reader = scene().read_ceremony
     changed = Description(data, told.roster, told.ceremony, told.countersignatures)
     read_terms(changed, COORDINATOR.public, read_ceremony=reader)
+
+
+def _place_seed() -> bytes:
+    roster = scene().roster
+    return place_of(roster, roster.members[3].key).to_bytes()
+
+
+def _place(data: bytes) -> None:
+    Place.from_bytes(data).check(scene().plan)
 
 
 def _unsigned_plan(data: bytes) -> None:
@@ -525,6 +536,7 @@ def targets() -> list[Target]:
         Target("certificate-of-a-table", _table_seeds, _table_certificate),
         Target("label", _label_seeds, _label),
         Target("roster", lambda: [scene().roster.to_bytes()], _roster),
+        Target("place", lambda: [_place_seed()], _place),
         statement("plan", signer("plan", COORDINATOR), _plan, lambda: [scene().record.plan], 4),
         statement(
             "ceremony", signer("ceremony", dealer), _ceremony, lambda: [held().ceremony.received], 4

@@ -46,7 +46,7 @@ def refused(name: str, data: bytes) -> bool:
 @pytest.mark.parametrize("document", [b"not JSON", b"\xff", DEEP, b'{"a": ' + LONG + b"}", b"[]"])
 def test_a_signed_release_whose_document_is_none(document: bytes) -> None:
     release = messages_pb2.Release(document=document)
-    tail = wire.pack([(3, encode(release)), (4, b"")])
+    tail = wire.pack([(4, encode(release)), (5, b"")])
 
     assert refused("release", wire.pack([(SIGNED, encode(release))]))
     events = folders.step_with(wire.pack([(folders.PLACE, b"\x02"), (folders.TAIL, tail)]))

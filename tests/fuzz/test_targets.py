@@ -24,7 +24,8 @@ HANG_SECONDS = 60
 """Far above what any input takes, also on a busy machine."""
 
 NAMES = (
-    "codec", "plan-unsigned", "roster", "plan", "ceremony", "contribution", "close", "closing-vote",
+    "codec", "plan-unsigned", "roster", "place", "plan", "ceremony", "contribution", "close",
+    "closing-vote",
     "certificate", "certificate-of-a-table", "label", "share-set", "release", "roster-vote",
     "refusal", "endorsement", "reminder",
     "deadline", "cancellation", "rehearsal", "sealed-shares", "key-share", "receipt", "pass",

@@ -191,6 +191,12 @@ def requests(scene: Scene) -> dict[str, Any]:
         "ListRounds": pb.ListRoundsRequest(),
         "Describe": pb.DescribeRequest(round_id=round_id),
         "Submit": pb.SubmitRequest(round_id=round_id, contribution=scene.contribution(1)),
+        "Outcome": pb.OutcomeRequest(round_id=round_id),
+        "Masking": pb.MaskingRequest(round_id=round_id),
+        "SubmitMasked": pb.SubmitMaskedRequest(
+            round_id=round_id,
+            masked=member_key(1).sign("masked", encode(wire.Masked(plan_hash=scene.plan.hash))),
+        ),
         "Post": pb.PostRequest(
             round_id=round_id,
             statement=roster_vote(scene.plan, scene.roster, scene.held.signing[3]),
@@ -222,6 +228,9 @@ RIGHTFUL: dict[str, frozenset[str]] = {
     "Describe": frozenset({"member", "trustee", "operator"}),
     "Read": frozenset({"member", "trustee", "operator"}),
     "Submit": frozenset({"member"}),
+    "Outcome": frozenset({"member"}),
+    "Masking": frozenset({"member"}),
+    "SubmitMasked": frozenset({"member"}),
     "Post": frozenset({"trustee"}),
     "SendSealed": frozenset({"trustee"}),
     "FetchSealed": frozenset({"trustee"}),

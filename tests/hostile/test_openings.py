@@ -171,7 +171,8 @@ def asked(
         board = forger(served)
         log = log_of(scene, contributions, contributions)
         key = scene.held.signing[3]
-        single = ClosingStatement(scene.plan.hash, (statement_hash(contributions[0]),), bytes(32))
+        victim = statement_hash(contributions[0])
+        single = ClosingStatement.of(scene.plan.hash, [victim], bytes(32))
         log.append("closing", closing.vote(single, bytes(32), key))
         board.forged = log
         poll(services, 1)

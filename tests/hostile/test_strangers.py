@@ -30,6 +30,8 @@ import grpc
 
 CALLS = sorted(RIGHTFUL)
 HOUR, DAY = 3600, 86_400
+NOT_YET = ("SendSealed", "Outcome", "Masking", "SubmitMasked")
+"""Calls that no round answers before its closing."""
 
 
 def test_every_call_is_here() -> None:
@@ -88,10 +90,10 @@ def test_the_same_requests_by_their_rightful_callers(
         for method in CALLS:
             for standing in sorted(RIGHTFUL[method]):
                 key = callers(scene)[standing]
-                if method == "SendSealed":
+                if method in NOT_YET:
                     with pytest.raises(grpc.RpcError) as caught:
                         running.call(method, asked[method], key)
-                    assert told(caught.value)[1] == "PolicyRefusal"  # not before the closing
+                    assert told(caught.value)[1] == "PolicyRefusal"
                     continue
                 running.call(method, asked[method], key)
 

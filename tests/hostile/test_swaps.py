@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from protocols.notices import roster_vote
+from protocols.places import place_of
 from protocols.roster import Member, Roster
 from protocols.signing import statement_hash
 from protocols.terms import Description
@@ -168,7 +169,9 @@ def swap(live: Live, description: Description, monkeypatch: pytest.MonkeyPatch) 
         _, state, votes, notices = true(round_id)
         return description, state, votes, notices
 
+    roster = Roster.from_bytes(description.roster)
     monkeypatch.setattr(live.board, "describe", lying)
+    monkeypatch.setattr(live.board, "place", lambda _, member: place_of(roster, member))
 
 
 def changed(live: Live, what: str) -> Description:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from protocols import closing
+from protocols.atoms import Declared
 from protocols.closing import ClosingStatement
 from protocols.errors import (
     InvalidSignature,
@@ -171,8 +172,8 @@ def test_an_enterprise_with_a_new_key_is_not_closed_again(
 
 def test_a_closing_vote_of_any_size_is_not_kept(scene: Scene, tmp_path: Path) -> None:
     log = forked(scene, range(1, 13))
-    hashes = tuple(number.to_bytes(32, "big") for number in range(99))
-    statement = ClosingStatement(scene.plan.hash, hashes, b"a" * 32)
+    atoms = Declared((tuple(range(999)), tuple(range(999))))
+    statement = ClosingStatement.of(scene.plan.hash, [bytes(32)], b"a" * 32, atoms)
     log.append("closing", closing.vote(statement, b"h" * 32, scene.held.signing[1]))
 
     with pytest.raises(TranscriptBroken, match="larger than any closing vote"):

@@ -20,7 +20,7 @@ from trustee.startup import ANSWER, LedgerCheck
 from trustee.votes import read_closing_vote
 
 PLAN = b"p" * 32
-STATEMENT = ClosingStatement(PLAN, (b"i" * 32,), b"a" * 32)
+STATEMENT = ClosingStatement.of(PLAN, (b"i" * 32,), b"a" * 32)
 
 
 @pytest.fixture(scope="module")
