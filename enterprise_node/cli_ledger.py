@@ -10,6 +10,7 @@ import typer
 
 from enterprise_node.cli_shared import AsJson, Folder, key_of, show
 from enterprise_node.errors import NodeUsageError
+from enterprise_node.private.backends import left_as
 from enterprise_node.private.events import moment
 from enterprise_node.private.ledger_export import MAX_BYTES, export_ledger, verify_export
 from enterprise_node.private.store import NodeStore
@@ -28,10 +29,11 @@ def show_entries(folder: Folder, as_json: AsJson = False) -> None:
     entries = NodeStore(folder).ledger.entries()
     lines = [
         f"{moment(e.time)} UTC  {e.kind:<13} {e.bytes:>9} bytes  round {e.round_id or '-'}  to "
-        f"{e.destination}  sha256 {e.sha256[:16]}"
+        f"{e.destination}  sha256 {e.sha256[:16]}  {left_as(e.kind)}"
         for e in entries
     ]
-    show(as_json, [asdict(e) for e in entries], lines or ["nothing was sent yet"])
+    facts = [asdict(e) | {"left_as": left_as(e.kind)} for e in entries]
+    show(as_json, facts, lines or ["nothing was sent yet"])
 
 
 @app.command()

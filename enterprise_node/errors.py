@@ -34,6 +34,15 @@ class PlanRefused(NodeError):
         super().__init__(f"round {round_id} is refused, nothing was sent: " + "; ".join(reasons))
 
 
+class MaskingRefused(NodeError):
+    """A certificate that this node does not mask its figures for."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, round_id: str, reason: str) -> None:
+        super().__init__(f"round {round_id}: nothing is masked for this certificate: {reason}")
+
+
 class ReleaseRefused(NodeError):
     """A published release that is not signed as it must be, or does not fit this node's data."""
 

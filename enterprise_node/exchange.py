@@ -30,11 +30,12 @@ from enterprise_node.errors import EnvelopeDamaged, ExchangeError
 from protocols.errors import StorageError
 from protocols.files import UnfitFile, read_untrusted, replace_file
 from protocols.hashing import length_prefixed
+from protocols.wire.codec import MAX_LARGE
 
 MAGIC = b"cefed-envelope/1\n"
 MAX_HEADER_BYTES = 1024
-MAX_PAYLOAD_BYTES = (1 << 28) + (1 << 20)
-"""Room for the end of a round's log, the largest thing that a gateway hands in."""
+MAX_PAYLOAD_BYTES = MAX_LARGE + (1 << 20)
+"""Room for a round's outcome, the largest thing that a gateway hands in."""
 
 GATEWAY_FILE = "gateway.toml"
 """Beside the mailboxes: where the gateway dials. Enrolling writes it."""
@@ -48,10 +49,13 @@ MAX_FILES = 10_000
 MAX_TAKEN_BYTES = 2 * MAX_PAYLOAD_BYTES
 """How much is held at a time, beyond the last envelope."""
 
-OUT_KINDS = ("pass", "enrolment", "rotation", "contribution", "receipt")
-"""From the private side. A ``receipt`` goes back to the gateway: it asks for that round's end."""
+OUT_KINDS = ("pass", "enrolment", "rotation", "contribution", "receipt", "masked", "totals")
+"""From the private side. A ``receipt`` goes back to the gateway: it asks for that round's end.
+``masked`` is what a node answers ``masking`` with, and ``totals`` the next answer of a round of
+totals."""
 
-IN_KINDS = ("certificate", "round", "receipt", "release", "notice")
+IN_KINDS = ("certificate", "round", "receipt", "masking", "totals", "release", "notice")
+"""From the gateway, in the order in which the private side handles them."""
 
 _KIND = re.compile(r"[a-z]{1,20}", re.ASCII)
 _SUBJECT = re.compile(r"[A-Za-z0-9._-]{0,64}", re.ASCII)
@@ -286,7 +290,7 @@ def safe_name(kind: str, subject: str) -> str:
 
 
 def pack(parts: Iterable[bytes]) -> bytes:
-    """Several byte strings in one payload."""
+    """Several byte strings in one."""
     return length_prefixed(parts)
 
 

@@ -6,11 +6,10 @@ and hands over bytes. What comes back goes to the private side as bytes. SPEC.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import grpc
 
@@ -25,21 +24,23 @@ from protocols.wire import service_pb2_grpc as rpc
 
 R = TypeVar("R")
 
-MAX_TAIL_BYTES = 1 << 28
-"""What a gateway takes of the end of a round's log when it fetches the release."""
-
 MAX_ROUNDS = 10_000
 CALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A round in the coordinator's list, unchecked."""
+    """A round in the coordinator's list, unchecked.
+
+    ``member``: whether the caller is on its roster; ``masking``: whether its masked vector is
+    waited for.
+    """
 
     round_id: str
     state: str
     entries: int
     member: bool
+    masking: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class CoordinatorClient:
             )
         )
         return [
-            Summary(r.round_id, r.state.lower(), r.entries, r.member)
+            Summary(r.round_id, r.state.lower(), r.entries, r.member, r.masking)
             for r in reply.rounds[:MAX_ROUNDS]
         ]
 
@@ -122,30 +123,38 @@ class CoordinatorClient:
         )
         return reply.receipt
 
-    def read(
-        self, bearer: bytes, round_id: str, from_index: int, most: int | None = None
-    ) -> list[bytes]:
-        """The round's log from an index on, at most ``most`` entries of it, as messages."""
-        request = pb.ReadRequest(round_id=round_id, from_index=from_index)
+    def outcome(self, bearer: bytes, round_id: str, index: int | None) -> bytes:
+        """What a node needs of a round's end: the message as it came.
 
-        def collect() -> list[bytes]:
-            stream: Iterator[pb.Entry] = self._board.Read(
+        :param index: of the entry in the log that the node's receipt names; None if that is not
+            known, for its last contribution.
+        """
+        request = pb.OutcomeRequest(round_id=round_id, index=index or 0)
+        reply: pb.OutcomeReply = self._call(
+            lambda: self._board.Outcome(request, timeout=self._deadline, metadata=metadata(bearer))
+        )
+        return reply.SerializeToString(deterministic=True)
+
+    def masking(self, bearer: bytes, round_id: str) -> bytes:
+        """What a node masks its values for: the message as it came."""
+        request = pb.MaskingRequest(round_id=round_id)
+        reply: pb.MaskingReply = self._call(
+            lambda: self._board.Masking(request, timeout=self._deadline, metadata=metadata(bearer))
+        )
+        return reply.SerializeToString(deterministic=True)
+
+    def submit_masked(self, bearer: bytes, round_id: str, masked: bytes) -> bytes:
+        """Hand in a signed masked vector; returns the receipt's bytes.
+
+        The same bytes may be sent again: the coordinator gives the same receipt.
+        """
+        request = pb.SubmitMaskedRequest(round_id=round_id, masked=masked)
+        reply: pb.SubmitReply = self._call(
+            lambda: self._board.SubmitMasked(
                 request, timeout=self._deadline, metadata=metadata(bearer)
             )
-            entries: list[bytes] = []
-            size = 0
-            for entry in islice(stream, most):
-                entries.append(entry.SerializeToString(deterministic=True))
-                size += len(entries[-1])
-                if size > MAX_TAIL_BYTES:
-                    raise CoordinatorRefused(
-                        f"the log of round {round_id} from entry {from_index} is larger than "
-                        f"{MAX_TAIL_BYTES} bytes; a gateway reads only its end"
-                    )
-            cast("grpc.RpcContext", stream).cancel()  # after the end it does nothing
-            return entries
-
-        return self._call(collect)
+        )
+        return reply.receipt
 
     def _call(self, call: Callable[[], R]) -> R:
         try:

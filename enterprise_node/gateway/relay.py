@@ -13,26 +13,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from enterprise_node.exchange import Envelope, Exchange, pack
+from enterprise_node.exchange import Envelope, Exchange
 from enterprise_node.gateway.client import CoordinatorClient, Summary
+from enterprise_node.gateway.envelopes import deed_of, index_of, newest
 from enterprise_node.gateway.errors import CoordinatorRefused, NotAdmitted
 from enterprise_node.gateway.state import FILE, State
-from protocols.errors import MalformedMessage, RoundNotOpen
-from protocols.passes import InvalidPass, expiry
-from protocols.wire import messages_pb2
-from protocols.wire import service_pb2 as pb
-from protocols.wire.codec import MAX_SMALL, decode
+from protocols.errors import RoundNotOpen
 
 LOG = logging.getLogger("cefed.gateway")
 
-TAIL_ENTRIES = 8
-TAIL_ENTRIES_PER_TRUSTEE = 10
-"""How much of a log's end holds the closing and the release: after the contributions come the
-inclusion list, the release, and five kinds of statements by each trustee, each counted twice in
-case some were interleaved with others."""
-
 ASK_AGAIN_SECONDS = 600.0
 """Between two questions about a request that was refused: an operator may approve it after all."""
+
+REFUSED = "refused"
+"""Before the digest of a masked vector that the coordinator refused: it is not handed in again."""
 
 ENDED = frozenset({"released", "withheld", "cancelled"})
 PUBLISHED = frozenset({"released", "withheld"})
@@ -91,16 +85,16 @@ class Relay:
         """The outward half of :meth:`step`. Simulations call it, which know their one round."""
         self._report = Report()
         out = self._read_outbox()
-        bearer = _newest(out, "pass")
+        bearer = newest(out, "pass")
         if bearer is not None:
-            self._submit(bearer.payload, [e for e in out if e.kind == "contribution"])
+            self._hand_in(bearer.payload, out)
         self._state.save()
         return self._report
 
     def fetch_round(self, round_id: str) -> Report:
         """Bring one round's description. Simulations call it instead of the inward half."""
         self._report = Report()
-        bearer = _newest(self._read_outbox(), "pass")
+        bearer = newest(self._read_outbox(), "pass")
         if bearer is not None:
             self._describe(bearer.payload, round_id)
         self._state.save()
@@ -126,19 +120,19 @@ class Relay:
         out = self._read_outbox()
         waiting = changing = False
         for kind in ("enrolment", "rotation"):
-            request = _newest(out, kind)
+            request = newest(out, kind)
             if request is not None:
                 state = self._enrol(request)
                 waiting = waiting or (state == "waiting" and kind == "enrolment")
                 changing = changing or state == "enrolled"
-        bearer = _newest(out, "pass")
+        bearer = newest(out, "pass")
         if bearer is None:
             LOG.info("no pass in the outbox: waiting for the private side")
             return
         if waiting:
             return  # nobody to the coordinator until its operator has approved
         try:
-            self._submit(bearer.payload, [e for e in out if e.kind == "contribution"])
+            self._hand_in(bearer.payload, out)
             summaries = self._client.rounds(bearer.payload)
         except (NotAdmitted, CoordinatorRefused) as error:
             if not changing:  # else the pass is of the key before, until the private side ran
@@ -146,10 +140,9 @@ class Relay:
             self.note("refused", str(error), once="pass")
             return
         self._state.forget("pass")
-        followed = {e.subject: e.payload for e in out if e.kind == "receipt"}
         for summary in summaries:
             if summary.member:
-                self._follow(bearer.payload, summary, followed.get(summary.round_id))
+                self._follow(bearer.payload, summary, out)
 
     def _read_outbox(self) -> list[Envelope]:
         out, damaged = self._exchange.outbox.read()
@@ -159,7 +152,7 @@ class Relay:
             if item.aside:
                 text += "; the private side writes it again"
                 self._notice("damaged", what="envelope", text=text)
-        bearer = _newest(out, "pass")
+        bearer = newest(out, "pass")
         self._serial = bearer.serial if bearer is not None else 0
         self._state.begin(self._serial)
         return out
@@ -192,72 +185,104 @@ class Relay:
         self._state.done(deed, f"{state} {content}")
         return state
 
-    def _submit(self, bearer: bytes, contributions: list[Envelope]) -> None:
-        # One that comes back after it was gone is handed in again: its node was restored from a
-        # backup, and waits for the receipt once more.
-        self._state.keep_only("contribution", {_deed(envelope) for envelope in contributions})
-        for envelope in contributions:
-            # A medium that was used twice may leave an older copy beside it: each goes in once.
-            content, deed = envelope.digest, _deed(envelope)
-            if self._state.is_done(deed, content):
-                continue
-            try:
-                receipt = self._client.submit(bearer, envelope.subject, envelope.payload)
-            except CoordinatorRefused as error:
-                if error.reason_name == RoundNotOpen.__name__:
-                    # By the coordinator's clock it is too early; the same bytes are taken later.
-                    self.note("waiting", str(error), once=deed)
-                    continue
-                self._report.refused.append(f"round {envelope.subject}: {error}")
-                self._notice(
-                    "refused",
-                    what="contribution",
-                    text=str(error),
-                    round_id=envelope.subject,
-                    sha256=hashlib.sha256(envelope.payload).hexdigest(),
-                    reason_name=error.reason_name,
-                )
-            else:
-                self._put("receipt", envelope.subject, receipt, label=f"{content[:8]}-")
-                self._state.done(f"index {envelope.subject}", str(_index_of(receipt)))
-            self._report.out += 1
-            self._state.done(deed, content)
+    def _hand_in(self, bearer: bytes, out: list[Envelope]) -> None:
+        """Hand in every contribution and every masked vector of the outbox, once each."""
+        for kind, submit in (("contribution", self._submit), ("masked", self._submit_masked)):
+            held = [envelope for envelope in out if envelope.kind == kind]
+            # One that comes back after it was gone is handed in again: its node was restored from
+            # a backup, and waits for the receipt once more.
+            self._state.keep_only(kind, {deed_of(envelope) for envelope in held})
+            for envelope in held:
+                # A medium that was used twice may leave an older copy beside it: each once.
+                done = (envelope.digest, f"{REFUSED} {envelope.digest}")
+                if not any(self._state.is_done(deed_of(envelope), content) for content in done):
+                    submit(bearer, envelope)
 
-    def _follow(self, bearer: bytes, summary: Summary, receipt: bytes | None) -> None:
+    def _submit(self, bearer: bytes, envelope: Envelope) -> None:
+        content, deed = envelope.digest, deed_of(envelope)
+        try:
+            receipt = self._client.submit(bearer, envelope.subject, envelope.payload)
+        except CoordinatorRefused as error:
+            if error.reason_name == RoundNotOpen.__name__:
+                # By the coordinator's clock it is too early; the same bytes are taken later.
+                self.note("waiting", str(error), once=deed)
+                return
+            self._tell_refusal(envelope, error)
+        else:
+            self._put("receipt", envelope.subject, receipt, label=f"{content[:8]}-")
+            self._state.done(f"index {envelope.subject}", str(index_of(receipt)))
+        self._report.out += 1
+        self._state.done(deed, content)
+
+    def _submit_masked(self, bearer: bytes, envelope: Envelope) -> None:
+        """No receipt goes in: whether the vector is still waited for is in the list of rounds."""
+        content, deed = envelope.digest, deed_of(envelope)
+        try:
+            self._client.submit_masked(bearer, envelope.subject, envelope.payload)
+        except CoordinatorRefused as error:
+            self._tell_refusal(envelope, error)
+            content = f"{REFUSED} {content}"
+        self._report.out += 1
+        self._state.done(deed, content)
+
+    def _tell_refusal(self, envelope: Envelope, error: CoordinatorRefused) -> None:
+        self._report.refused.append(f"round {envelope.subject}: {error}")
+        self._notice(
+            "refused",
+            what=envelope.kind,
+            text=str(error),
+            round_id=envelope.subject,
+            sha256=hashlib.sha256(envelope.payload).hexdigest(),
+            reason_name=error.reason_name,
+        )
+
+    def _follow(self, bearer: bytes, summary: Summary, out: list[Envelope]) -> None:
         """Bring what is new about a round that the private side is on the roster of."""
         round_id = summary.round_id
         ended = f"ended as {summary.state}"
         if not self._state.is_done(f"round {round_id}", ended):
+            own = [envelope for envelope in out if envelope.subject == round_id]
             try:
-                told = self._describe(bearer, round_id)
+                self._describe(bearer, round_id)
+                if summary.masking:
+                    self._hand_in_again([e for e in own if e.kind == "masked"])
+                    self._bring_masking(bearer, round_id)
                 if summary.state in PUBLISHED:
-                    self._bring_release(bearer, summary, told, receipt)
+                    receipts = [e.payload for e in own if e.kind == "receipt"]
+                    self._bring_release(bearer, round_id, receipts[-1] if receipts else None)
             except CoordinatorRefused as error:
                 LOG.warning("round %s: the coordinator refuses: %s", round_id, error)
                 return
             if summary.state in ENDED:
                 self._state.done(f"round {round_id}", ended)
 
-    def _describe(self, bearer: bytes, round_id: str) -> pb.RoundDescription:
-        told = self._client.describe(bearer, round_id)
-        payload = told.SerializeToString(deterministic=True)
-        content = hashlib.sha256(payload).hexdigest()
-        if not self._state.is_done(f"description {round_id}", content):
-            self._put("round", round_id, payload)
-            self._state.done(f"description {round_id}", content)
-        return told
+    def _hand_in_again(self, masked: list[Envelope]) -> None:
+        """Have a vector that was taken, and is waited for all the same, handed in once more.
 
-    def _bring_release(
-        self, bearer: bytes, summary: Summary, told: pb.RoundDescription, receipt: bytes | None
-    ) -> None:
-        """The end of the log, and before it the entry that the private side's receipt is for."""
-        length = TAIL_ENTRIES + TAIL_ENTRIES_PER_TRUSTEE * len(told.ceremony_countersignatures)
-        start = max(0, summary.entries - length)
-        parts = self._client.read(bearer, summary.round_id, start)
-        index = _index_of(receipt) or self._state.number(f"index {summary.round_id}")
-        if index is not None and index < start:
-            parts = self._client.read(bearer, summary.round_id, index, most=1) + parts
-        self._put("release", summary.round_id, pack(parts))
+        A coordinator that was restored from a backup may have lost it.
+        """
+        for envelope in masked:
+            if self._state.is_done(deed_of(envelope), envelope.digest):
+                self._state.forget(deed_of(envelope))
+
+    def _describe(self, bearer: bytes, round_id: str) -> None:
+        told = self._client.describe(bearer, round_id)
+        self._bring("description", "round", round_id, told.SerializeToString(deterministic=True))
+
+    def _bring_masking(self, bearer: bytes, round_id: str) -> None:
+        self._bring("masking", "masking", round_id, self._client.masking(bearer, round_id))
+
+    def _bring_release(self, bearer: bytes, round_id: str, receipt: bytes | None) -> None:
+        """The release, and what shows that the contribution of the receipt is counted in it."""
+        index = index_of(receipt) or self._state.number(f"index {round_id}")
+        self._put("release", round_id, self._client.outcome(bearer, round_id, index))
+
+    def _bring(self, what: str, kind: str, round_id: str, payload: bytes) -> None:
+        """Hand something in, unless it was the last of its kind about the round."""
+        content = hashlib.sha256(payload).hexdigest()
+        if not self._state.is_done(f"{what} {round_id}", content):
+            self._put(kind, round_id, payload)
+            self._state.done(f"{what} {round_id}", content)
 
     def _put(self, kind: str, subject: str, payload: bytes, label: str = "") -> None:
         self._exchange.inbox.put(Envelope(kind, subject, payload, self._serial), label)
@@ -285,38 +310,3 @@ class Relay:
         payload = json.dumps(notice, sort_keys=True).encode("utf-8")
         # Named by content, so that none takes the place of another.
         self._put("notice", hashlib.sha256(payload).hexdigest()[:16], payload)
-
-
-def _deed(contribution: Envelope) -> str:
-    """What handing in a contribution is remembered as."""
-    return f"contribution {contribution.subject} {contribution.digest[:16]}"
-
-
-def _newest(envelopes: list[Envelope], kind: str) -> Envelope | None:
-    """The envelope of a kind that the private side wrote last, as far as can be told.
-
-    Of several passes, as a medium that was used before leaves them, the one that is valid longest.
-    """
-    found = [envelope for envelope in envelopes if envelope.kind == kind]
-    return max(found, key=lambda envelope: (envelope.serial, _ends(envelope)), default=None)
-
-
-def _ends(envelope: Envelope) -> int:
-    """When a pass ends; 0 for anything else."""
-    if envelope.kind != "pass":
-        return 0
-    try:
-        return expiry(envelope.payload)
-    except InvalidPass:
-        return 0
-
-
-def _index_of(receipt: bytes | None) -> int | None:
-    """The place that a receipt names; None without one, or for bytes that are none."""
-    if receipt is None:
-        return None
-    try:
-        signed = decode(messages_pb2.Signed, receipt, MAX_SMALL)
-        return int(decode(messages_pb2.Receipt, signed.payload, MAX_SMALL).index)
-    except MalformedMessage:
-        return None

@@ -1,40 +1,39 @@
-"""What a node does about each round it heard of: refuse, wait, or contribute.
+"""What a node does about each round with trustees that it heard of: refuse, wait, or contribute.
 
-The order is what protects the owner: everything that is not about values, then the owner's word if
-the policy asks for it, then the plan is written down as the one of its period, and only then the
-values are looked at, and held against what was contributed for the same data before.
+The order is what protects the owner: first everything that is not about values, here, and then
+:mod:`enterprise_node.private.admission`. In certified rounds the masked figures that
+:mod:`enterprise_node.private.masking` made are sent, too. Rounds of totals are answered by
+:mod:`enterprise_node.private.totalling`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from enterprise_node.errors import IntakeRefused, PlanRefused
-from enterprise_node.private import decisions, events, outlook
-from enterprise_node.private.contributed import Sent
+from enterprise_node.errors import PlanRefused
+from enterprise_node.private import events, masking, outlook
+from enterprise_node.private.admission import SAID_NO, Admission
 from enterprise_node.private.decisions import Decision
 from enterprise_node.private.events import Event
 from enterprise_node.private.intake import OwnMeasures
+from enterprise_node.private.offered import plan_of
 from enterprise_node.private.outgoing import Outgoing
-from enterprise_node.private.participation import (
-    check_values,
-    examine,
-    reason_to_wait,
-)
-from enterprise_node.private.policy import YEAR_SECONDS, Approver, NodePolicy
-from enterprise_node.private.repeats import check_repeats, reason_to_ask
+from enterprise_node.private.participation import examine, reason_to_wait
+from enterprise_node.private.policy import YEAR_SECONDS, NodePolicy
 from enterprise_node.private.rounds import Approval, Offer, RoundFolder
 from enterprise_node.private.store import NodeStore
 from enterprise_node.private.submission import prepare
-from protocols.errors import ContributionRefused, ProtocolError
+from protocols.errors import ProtocolError
+from protocols.plan import Mode
 from protocols.signing import SigningKey
-from protocols.terms import Terms
+from protocols.terms import MemberTerms
 
-_SAID_NO = (PlanRefused, IntakeRefused, ContributionRefused)
+ROTATING = (
+    "this node's key is being replaced, and a round of this kind needs the same key until its "
+    "release: it is answered once the new certificate is here, or not at all"
+)
 
 
 class Answering:
-    """Considers rounds for one node.
+    """Considers rounds with trustees for one node.
 
     :param now: seconds since 1970-01-01 UTC.
     """
@@ -47,6 +46,7 @@ class Answering:
         self._key = key
         self._outgoing = outgoing
         self._now = now
+        self._admission = Admission(store, policy, now)
 
     def consider(self, folder: RoundFolder) -> Event | None:
         """Do what there is to do about one round. None if there is nothing.
@@ -54,9 +54,7 @@ class Answering:
         :raises NodeError: the folder cannot be used; never for a plan that is refused.
         """
         if folder.release_path.exists():
-            if folder.warning() is None:
-                self._outgoing.withdraw("receipt", folder.round_id)
-            self._outgoing.withdraw("contribution", folder.round_id)
+            self._end(folder, keep_receipt=folder.warning() is not None)
             return None
         over = self._cancelled(folder)
         if over is not None:
@@ -81,22 +79,13 @@ class Answering:
             return Event(events.REFUSED, f"its description does not hold: {error}", folder.round_id)
         if offer is None:
             return None
-        question = self._question(folder, offer, digest)
-        last = self._store.decisions.last(folder.round_id)
-        if (
-            last is not None
-            and last.outcome == decisions.REFUSED
-            and last.same_question(question)
-            and not asked
-        ):
+        question = self._admission.question(folder.round_id, offer.digest, digest)
+        if self._admission.was_refused(question) and not asked:
             return None
         try:
             return self._answer(folder, offer, own, question, approval, version)
-        except _SAID_NO as error:
-            reasons = error.reasons if isinstance(error, PlanRefused) else (str(error),)
-            self._store.decisions.add(replace(question, outcome=decisions.REFUSED, reasons=reasons))
-            folder.drop("approval.json")
-            return Event(events.REFUSED, "; ".join(reasons), folder.round_id)
+        except SAID_NO as error:
+            return self._admission.refuse(folder, question, error, plan_of(folder, self._policy))
 
     def _answer(
         self,
@@ -109,31 +98,14 @@ class Answering:
     ) -> Event | None:
         terms = accept(self._store, self._policy, self._key, folder, offer, own, self._now)
         wait = reason_to_wait(offer, terms, self._now)
+        masks = terms.plan.mode is Mode.CERTIFIED
+        if wait is None and masks and self._store.next_key() is not None:
+            wait = ROTATING
+        if wait is None:
+            wait = self._admission.reason_to_wait(terms.plan, question, approval, version)
         if wait is not None:
             return Event(events.WAITING, wait, folder.round_id)
-        approved = (
-            approval is not None
-            and approval.version == version
-            and approval.plan_hash == terms.plan.hash.hex()
-            and approval.measures == question.measures
-        )
-        if not approved and (version > 1 or self._policy.approval is Approver.PERSON):
-            return Event(
-                events.WAITING,
-                "keeps the policy and waits for your word: cefed node preview DIR --round "
-                f"{folder.round_id}, then cefed node approve",
-                folder.round_id,
-            )
-        replacing = approved and approval is not None and approval.replace_plan
-        unknown = reason_to_ask(self._store, self._policy, terms.plan)
-        if unknown is not None and not replacing:
-            raise PlanRefused(folder.round_id, [unknown])
-        # From here on it shows at the coordinator what the own values are compared with.
-        self._store.commitments.commit(terms.plan, self._now, replace=replacing)
-        check_values(terms.plan, own)
-        check_repeats(self._store, self._policy, terms.plan, own)
-        self._store.decisions.add(replace(question, outcome=decisions.ACCEPTED))
-        self._store.contributed.add(Sent.of(terms.plan, own, version, self._now))
+        self._admission.admit(terms.plan, own, question, approval, version)
         data = prepare(folder, terms, own, self._key, version)
         folder.drop("refusal.json")
         self._outgoing.send(self._key, "contribution", data, folder.round_id)
@@ -151,14 +123,24 @@ class Answering:
         reason = outlook.cancelled(folder, self._policy)
         if reason is None:
             return None
-        self._outgoing.withdraw("receipt", folder.round_id)
-        self._outgoing.withdraw("contribution", folder.round_id)
+        self._end(folder, keep_receipt=False)
         return Event(events.WAITING, f"cancelled by the coordinator: {reason}", folder.round_id)
+
+    def _end(self, folder: RoundFolder, *, keep_receipt: bool) -> None:
+        """Take back what need not be sent any more, and destroy the round's secrets."""
+        if not keep_receipt:
+            self._outgoing.withdraw("receipt", folder.round_id)
+        self._outgoing.withdraw("contribution", folder.round_id)
+        self._outgoing.withdraw("masked", folder.round_id)
+        masking.forget(folder)
 
     def _send_again(self, folder: RoundFolder) -> Event | None:
         """Have in the outbox what still has to reach the coordinator about a round."""
         version, refusal = folder.version(), folder.refusal()
         data = folder.contribution(version) if version else None
+        masked = folder.masked()
+        if masked is not None:
+            self._outgoing.send(self._key, "masked", masked, folder.round_id)
         if data is None:
             self._outgoing.withdraw("contribution", folder.round_id)
         elif refusal is not None and refusal.version == version:
@@ -175,16 +157,6 @@ class Answering:
             self._outgoing.send(self._key, "receipt", receipt, folder.round_id)
         return None
 
-    def _question(self, folder: RoundFolder, offer: Offer, digest: str) -> Decision:
-        return Decision(
-            time=self._now,
-            round_id=folder.round_id,
-            offer=offer.digest,
-            policy=self._policy.digest,
-            measures=digest,
-            outcome=decisions.REFUSED,
-        )
-
 
 def accept(
     store: NodeStore,
@@ -194,7 +166,7 @@ def accept(
     offer: Offer,
     own: OwnMeasures,
     now: int,
-) -> Terms:
+) -> MemberTerms:
     """The terms of an offer that keeps the whole policy. Used by a step and by a preview.
 
     :raises PlanRefused: with every reason.

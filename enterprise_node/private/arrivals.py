@@ -9,7 +9,8 @@ import hashlib
 import json
 
 from enterprise_node.errors import EnvelopeDamaged, ReleaseRefused
-from enterprise_node.exchange import Envelope, unpack
+from enterprise_node.exchange import Envelope
+from enterprise_node.private import masking, outlook
 from enterprise_node.private.events import NOTICE, RECEIPT, REFUSED, RELEASE, Event
 from enterprise_node.private.identity import take_certificate
 from enterprise_node.private.noticeboard import GatewayNotice, Noticeboard
@@ -18,10 +19,13 @@ from enterprise_node.private.published import check_counted, check_release
 from enterprise_node.private.rounds import Refusal, RoundFolder, read_offer
 from enterprise_node.private.store import NodeStore
 from enterprise_node.private.submission import settle
+from enterprise_node.private.totals_files import TotalsFiles
+from enterprise_node.private.totals_release import take_totals_release
+from enterprise_node.private.totals_steps import take_step
 from protocols.errors import ContributionRefused, ProtocolError
 from protocols.signing import VerifyKey
-from protocols.terms import Terms
-from protocols.transcript import Entry, check_inclusion, open_receipt
+from protocols.terms import MemberTerms
+from protocols.transcript import check_promise, open_receipt
 from protocols.wire import service_pb2
 from protocols.wire.codec import decode
 
@@ -57,7 +61,13 @@ class Arrivals:
             return take_certificate(self._store, envelope.payload, self._coordinator)
         if envelope.kind == "notice":
             return self._notice(envelope.payload)
-        handlers = {"round": self._round, "receipt": self._receipt, "release": self._release}
+        handlers = {
+            "round": self._round,
+            "receipt": self._receipt,
+            "masking": self._masking,
+            "totals": self._totals,
+            "release": self._release,
+        }
         handler = handlers.get(envelope.kind)
         if handler is None:
             raise EnvelopeDamaged(f"a gateway hands in no {envelope.kind!r}")
@@ -69,8 +79,9 @@ class Arrivals:
             return None
         offer = read_offer(payload)
         if kept is None:
-            if len(self._store.rounds()) >= MAX_ROUNDS:
-                raise EnvelopeDamaged(f"this node keeps at most {MAX_ROUNDS} rounds")
+            if TotalsFiles(folder).offer() is not None:
+                raise EnvelopeDamaged("is the description of a round that is one of totals")
+            self._check_room(folder)
         elif folder.version() and read_offer(kept).description != offer.description:
             return Event(
                 REFUSED,
@@ -95,16 +106,42 @@ class Arrivals:
             folder.round_id,
         )
 
+    def _masking(self, folder: RoundFolder, payload: bytes) -> Event | None:
+        offer = folder.offer()
+        if offer is None or not folder.version():
+            raise EnvelopeDamaged("is for a round that this node did not contribute to")
+        policy = self._store.policy()
+        if folder.release_path.exists() or outlook.cancelled(folder, policy) is not None:
+            return None  # nobody waits for it any more, and the secrets for it are gone
+        terms = read_offer_terms(offer, policy, folder.round_id)
+        return masking.answer(self._store, folder, terms, self._store.key(), payload)
+
+    def _totals(self, folder: RoundFolder, payload: bytes) -> Event | None:
+        if folder.offered() is not None:
+            raise EnvelopeDamaged("is a step of totals for a round that has trustees")
+        self._check_room(folder)
+        policy = self._store.policy()
+        return take_step(folder, payload, self._coordinator, policy, self._store.contributed)
+
+    def _check_room(self, folder: RoundFolder) -> None:
+        """:raises EnvelopeDamaged: this is one round more than a node keeps."""
+        if not folder.folder.exists() and len(self._store.rounds()) >= MAX_ROUNDS:
+            raise EnvelopeDamaged(f"this node keeps at most {MAX_ROUNDS} rounds")
+
     def _release(self, folder: RoundFolder, payload: bytes) -> Event | None:
+        totals = TotalsFiles(folder).offer()
+        if totals is not None:
+            return take_totals_release(self._store, folder, totals, payload)
         offer = folder.offer()
         if offer is None:
             raise ReleaseRefused(f"a release of round {folder.round_id}, whose terms never came")
         terms = read_offer_terms(offer, self._store.policy(), folder.round_id)
-        entries = [_entry(part) for part in unpack(payload)]
-        tail = [(entry.kind, entry.payload) for entry in entries]
-        document = check_release(tail, terms.plan, terms.ceremony, self._coordinator)
+        outcome = decode(service_pb2.OutcomeReply, payload)
+        document = check_release(
+            outcome.release, outcome.endorsements, terms.plan, terms.ceremony, self._coordinator
+        )
         text = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
-        warning = self._look_for_own(folder, terms, entries)
+        warning = self._look_for_own(folder, terms, outcome)
         if folder.release_path.exists() and folder.warning() == warning:
             return None
         if warning is None:
@@ -115,22 +152,30 @@ class Arrivals:
         done = "the release is here and holds; look at it with: cefed node position"
         return Event(RELEASE, f"{done} (WARNING: {warning})" if warning else done, folder.round_id)
 
-    def _look_for_own(self, folder: RoundFolder, terms: Terms, entries: list[Entry]) -> str | None:
+    def _look_for_own(
+        self, folder: RoundFolder, terms: MemberTerms, outcome: service_pb2.OutcomeReply
+    ) -> str | None:
         """What is wrong with the place of the own contribution; None if nothing is."""
         kept = folder.last_receipt()
         if kept is None:
             return "this node holds no receipt for the round: its figures are not in the release"
         try:
             receipt = open_receipt(kept, self._coordinator, round_id=folder.round_id)
-            kept_entries = [entry for entry in entries if entry.index == receipt.index]
-            if not kept_entries:
+            logged, counted = outcome.contribution, outcome.counted
+            if logged.index != receipt.index:
                 return (
                     f"the gateway brought the release without entry {receipt.index}, which the "
                     "receipt is for; ask for it again: cefed node run DIR --repeat"
                 )
-            check_inclusion(receipt, kept_entries)
-            tail = [(entry.kind, entry.payload) for entry in entries]
-            check_counted(tail, terms.plan, terms.ceremony, receipt)
+            check_promise(receipt, logged.index, logged.payload_hash, logged.entry_hash)
+            check_counted(
+                outcome.closings,
+                terms.plan,
+                terms.ceremony,
+                receipt,
+                counted.place,
+                counted.proof,
+            )
         except (ProtocolError, ReleaseRefused) as error:
             return str(error)
         return None
@@ -156,8 +201,3 @@ class Arrivals:
         if self._noticeboard.add(payload) is None:
             return None
         return Event(NOTICE, f"{notice.about}: {text}", notice.round_id)
-
-
-def _entry(data: bytes) -> Entry:
-    message = decode(service_pb2.Entry, data)
-    return Entry(message.index, message.kind, message.payload, message.entry_hash)

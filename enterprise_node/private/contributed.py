@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from enterprise_node.errors import NodeStoreError
+from enterprise_node.private.backends import Backend, backend_of
 from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.lines import append_line, read_lines
 from protocols.plan import Plan
@@ -26,6 +27,7 @@ class Sent:
 
     ``integers`` and ``units`` by measure, of the plan's measures only. ``category``: the leaf of
     the plan's table; None where the plan has none. ``time`` in seconds since 1970-01-01 UTC.
+    ``backend``: how the round's sums are opened.
     """
 
     round_id: str
@@ -35,6 +37,7 @@ class Sent:
     integers: Mapping[str, int]
     units: Mapping[str, str]
     category: str | None
+    backend: Backend = Backend.PAILLIER
 
     def __repr__(self) -> str:
         return f"<Sent for round {self.round_id!r}, version {self.version}>"
@@ -50,6 +53,7 @@ class Sent:
             {m.name: own.integers[m.name] for m in plan.measures},
             {m.name: m.unit for m in plan.measures},
             own.category if plan.table is not None else None,
+            backend_of(plan),
         )
 
     def differences_from(self, own: OwnMeasures) -> tuple[str, ...]:
@@ -108,6 +112,11 @@ class Contributed:
             ) from error
         return tuple(found.values())
 
+    def of(self, round_id: str, version: int) -> Sent | None:
+        """What one version of a round's contribution held. :raises NodeStoreError: damaged."""
+        wanted = (round_id, version)
+        return next((s for s in self.all() if (s.round_id, s.version) == wanted), None)
+
     def add(self, sent: Sent) -> None:
         """Write down what is about to be sent.
 
@@ -123,6 +132,7 @@ class Contributed:
                 for name, value in sent.integers.items()
             },
             "category": sent.category,
+            "backend": sent.backend.value,
         }
         line = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         append_line(self.path, line.encode("utf-8"))
@@ -140,4 +150,5 @@ def _read(document: dict[str, Any]) -> Sent:
         {name: int(item["value"]) for name, item in measures.items()},
         {name: item["unit"] for name, item in measures.items()},
         document["category"],
+        Backend(document.get("backend", Backend.PAILLIER.value)),  # older lines know one only
     )

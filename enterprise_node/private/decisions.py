@@ -21,7 +21,8 @@ class Decision:
     """One decision. ``time`` in seconds since 1970-01-01 UTC; digests hexadecimal.
 
     ``offer`` says which plan, roster and key it was about, ``policy`` and ``measures`` with which
-    policy and which import it was made.
+    policy and which import it was made. ``backend`` is the plan's; empty where nobody could tell,
+    as in decisions of earlier versions of this software.
     """
 
     time: int
@@ -31,6 +32,7 @@ class Decision:
     measures: str
     outcome: str
     reasons: tuple[str, ...] = ()
+    backend: str = ""
 
     def same_question(self, other: Decision) -> bool:
         """Whether both were about the same plan with the same policy and records."""

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 
 CERTIFICATE, CONTRIBUTED, RECEIPT, RELEASE = "certificate", "contributed", "receipt", "release"
 REFUSED, WAITING, NOTICE, DAMAGED = "refused", "waiting", "notice", "damaged"
+MASKED, TOTALS = "masked", "totals"
 
 
 @dataclass(frozen=True)
 class Event:
     """One thing that happened. ``kind`` is one of the names above; ``round_id`` may be empty.
 
-    ``bytes`` and ``ciphertexts`` are set when a contribution went out.
+    ``bytes`` is set when a contribution or an answer to a later step went out, ``ciphertexts`` when
+    a contribution did.
     """
 
     kind: str

@@ -11,9 +11,12 @@ import os
 
 from enterprise_node.errors import NodeStoreError, NodeUsageError
 from enterprise_node.exchange import Mailbox
+from enterprise_node.private import masking
 from enterprise_node.private.events import CERTIFICATE, Event
 from enterprise_node.private.outgoing import Outgoing
+from enterprise_node.private.rounds import RoundFolder
 from enterprise_node.private.store import NodeStore
+from enterprise_node.private.totals_files import TotalsFiles
 from protocols.enrolment import (
     EnrolmentError,
     Invitation,
@@ -61,7 +64,8 @@ def next_key(store: NodeStore) -> SigningKey:
 def begin_rotation(store: NodeStore) -> VerifyKey:
     """Make the key that is to take the place of the present one; the same if there is one already.
 
-    :raises NodeUsageError: a contribution still waits for its receipt, or there is no certificate.
+    :raises NodeUsageError: a contribution still waits for its receipt, a round still needs a
+        statement of the present key, or there is no certificate.
     """
     if store.certificate() is None:
         raise NodeUsageError("this node is not enrolled yet, so there is no key to replace")
@@ -72,8 +76,22 @@ def begin_rotation(store: NodeStore) -> VerifyKey:
                 f"the contribution to round {folder.round_id} waits for its receipt and is signed "
                 "by the present key: replace the key after the receipt came"
             )
+        if is_needed_again(folder):
+            raise NodeUsageError(
+                f"round {folder.round_id} needs another statement by the present key, and is lost "
+                "for everybody without it: replace the key after its release, or after it was "
+                "cancelled or its end has passed"
+            )
     _forget_invitation(store)  # of an enrolment under another key that came to nothing
     return next_key(store).public
+
+
+def is_needed_again(folder: RoundFolder) -> bool:
+    """Whether a round that this node takes part in waits for a further statement of its key.
+
+    Its secrets are kept exactly so long.
+    """
+    return masking.has_secrets(folder) or TotalsFiles(folder).memory() is not None
 
 
 def speak(

@@ -61,6 +61,11 @@ class Outgoing:
         self._outbox.put(envelope)
         return True
 
+    def standing(self, kind: str, round_id: str = "") -> bytes | None:
+        """What of a kind is in the outbox; None if nothing, or damaged."""
+        envelope = self._outbox.get(kind, round_id)
+        return None if envelope is None else envelope.payload
+
     def withdraw(self, kind: str, round_id: str = "") -> None:
         """Take an envelope back that has served its purpose."""
         self._outbox.withdraw(kind, round_id)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from enterprise_node.errors import PlanRefused
+from enterprise_node.private.backends import backend_of, opened_by
 from enterprise_node.private.events import moment
 from enterprise_node.private.intake import (
     OwnMeasures,
@@ -27,17 +28,22 @@ from enterprise_node.private.rounds import Offer
 from protocols.ceremony import Ceremony
 from protocols.errors import InvalidSignature, ProtocolError, QuorumMissing
 from protocols.notices import Notices, roster_tally
+from protocols.places import Place
 from protocols.plan import Plan
 from protocols.privacy_loss import describe
-from protocols.roster import Roster
 from protocols.signing import VerifyKey
-from protocols.terms import Description, Terms, read_terms
+from protocols.terms import (
+    CommonTerms,
+    MemberTerms,
+    read_common_terms,
+    read_member_terms,
+)
 
 CLOCK_TOLERANCE_SECONDS = 3600
 """By how much the own clock may be wrong. The coordinator's decides what came in time."""
 
 
-def read_offer_terms(offer: Offer, policy: NodePolicy, round_id: str) -> Terms:
+def read_offer_terms(offer: Offer, policy: NodePolicy, round_id: str) -> MemberTerms:
     """The terms of an offer, whose parts fit together and are signed by the policy's coordinator.
 
     :raises PlanRefused: they do not, or there is no policy.
@@ -46,7 +52,9 @@ def read_offer_terms(offer: Offer, policy: NodePolicy, round_id: str) -> Terms:
     if coordinator is None:
         raise PlanRefused(round_id, [f"{FILE} names no coordinator, so every plan is refused"])
     try:
-        return _terms(offer.description, coordinator, round_id)
+        told = offer.description
+        parts = (told.plan, told.ceremony, told.countersignatures)
+        return read_member_terms(told, _common(*parts, coordinator, round_id))
     except ProtocolError as error:
         raise PlanRefused(round_id, [str(error)]) from error
 
@@ -58,7 +66,7 @@ def examine(
     member: VerifyKey,
     policy: NodePolicy,
     round_id: str,
-) -> Terms:
+) -> MemberTerms:
     """Accept the plan or refuse it with every reason at once. Looks at no value of the node.
 
     :param member: the node's own signing key.
@@ -66,21 +74,27 @@ def examine(
     """
     terms = read_offer_terms(offer, policy, round_id)
     plan = terms.plan
-    reasons = _place_reasons(terms.roster, member)
+    reasons = place_reasons(terms.place, member)
     reasons += policy.reasons_against(plan, terms.ceremony)
+    reasons += fit_reasons(plan, own)
+    if reasons:
+        raise PlanRefused(round_id, reasons)
+    return terms
+
+
+def fit_reasons(plan: Plan, own: OwnMeasures) -> list[str]:
+    """Why a plan is not about what this node's measures mean; looks at no value."""
+    reasons = []
     if plan.cohort != own.cohort:
         reasons.append(
             f"the plan is for cohort {plan.cohort!r}, this enterprise belongs to {own.cohort!r}: "
             "ask the coordinator for the round of your cohort"
         )
     reasons += period_reasons(own, plan.period)
-    reasons += meaning_reasons(own, plan.measures, plan.definitions)
-    if reasons:
-        raise PlanRefused(round_id, reasons)
-    return terms
+    return reasons + meaning_reasons(own, plan.measures, plan.definitions)
 
 
-def reason_to_wait(offer: Offer, terms: Terms, now: int) -> str | None:
+def reason_to_wait(offer: Offer, terms: CommonTerms, now: int) -> str | None:
     """Why accepted terms are not answered now; None if they are.
 
     :param now: seconds since 1970-01-01 UTC. What it says is worth an hour more or less: the
@@ -124,13 +138,14 @@ def check_values(plan: Plan, own: OwnMeasures) -> None:
         raise PlanRefused(plan.round_id, reasons)
 
 
-def _place_reasons(roster: Roster, member: VerifyKey) -> list[str]:
+def place_reasons(place: Place, member: VerifyKey) -> list[str]:
+    """Why a place on the roster is not this node's."""
     try:
-        roster.member(member)
+        place.member(member)
     except InvalidSignature:
         return [
-            f"this node ({member.fingerprint}) is not on the roster: ask the coordinator to enter "
-            "its signing key"
+            f"the coordinator shows no place of this node ({member.fingerprint}) on the roster: "
+            "ask it to enter its signing key"
         ]
     return []
 
@@ -140,8 +155,21 @@ def _place_reasons(roster: Roster, member: VerifyKey) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _terms(description: Description, coordinator: VerifyKey, round_id: str) -> Terms:
-    return read_terms(description, coordinator, round_id=round_id, read_ceremony=_ceremony)
+def _common(
+    plan: bytes,
+    ceremony: bytes,
+    countersignatures: tuple[bytes, ...],
+    coordinator: VerifyKey,
+    round_id: str,
+) -> CommonTerms:
+    return read_common_terms(
+        plan,
+        ceremony,
+        countersignatures,
+        coordinator,
+        round_id=round_id,
+        read_ceremony=_ceremony,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -149,10 +177,11 @@ def _ceremony(record: bytes) -> Ceremony:
     return Ceremony.from_signed(record)
 
 
-def describe_terms(accepted: Terms) -> Mapping[str, str]:
+def describe_terms(accepted: CommonTerms) -> Mapping[str, str]:
     """The terms of an accepted plan in words, for the owner."""
     plan, ceremony = accepted.plan, accepted.ceremony
     noise = {"noise": describe(plan.noise)} if plan.noise is not None else {}
+    backend = backend_of(plan)
     return {
         "cohort": f"{plan.cohort}: {plan.title}",
         "period": plan.period,
@@ -162,6 +191,8 @@ def describe_terms(accepted: Terms) -> Mapping[str, str]:
         "coordinator": accepted.coordinator.fingerprint,
         "trustees": ", ".join(f"{t.name} ({t.signing_key.fingerprint})" for t in ceremony.trustees),
         "opening": _who_can_open(ceremony),
+        "backend": backend.value,
+        "sums": opened_by(backend),
         "closes": moment(plan.deadline) + " UTC",
     }
 

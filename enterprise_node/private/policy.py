@@ -7,7 +7,6 @@ are named one by one, and a key that anybody else holds a share of is refused (S
 from __future__ import annotations
 
 import hashlib
-import json
 import tomllib
 from enum import StrEnum
 from pathlib import Path
@@ -23,12 +22,13 @@ from pydantic import (
 )
 
 from enterprise_node.errors import NodeStoreError
+from enterprise_node.private import policy_text
+from enterprise_node.private.backends import NO_DOMINANCE, NOT_VERIFIABLE, Backend, backend_of
 from protocols.ceremony import Ceremony
 from protocols.encoding import RESOLUTIONS
 from protocols.errors import InvalidSignature, PlanError, StorageError
 from protocols.files import read_limited
 from protocols.plan import Plan
-from protocols.profiles import PROFILES
 from protocols.signing import VerifyKey
 from protocols.terms import Limits
 
@@ -61,6 +61,13 @@ def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _backends(value: object) -> object:
+    """Text to backends; what is none is left as it is, and refused by its type."""
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(Backend(name) if name in list(Backend) else name for name in value)
+
+
 def _approver(value: object) -> object:
     return Approver(value) if isinstance(value, str) and value in list(Approver) else value
 
@@ -90,6 +97,10 @@ class NodePolicy(_Model):
     schema_: Literal["cefed.node-policy/1"] = Field(alias="schema", default="cefed.node-policy/1")
     coordinator_key: Key | None = None
     approval: Annotated[Approver, BeforeValidator(_approver)] = Approver.PERSON
+    backends: Annotated[tuple[Backend, ...], BeforeValidator(_backends)] = (
+        Backend.PAILLIER,
+        Backend.CERTIFIED,
+    )
     cohorts: Names = ()
     indicators: Names = ()
     measures: Names = ()
@@ -148,59 +159,19 @@ class NodePolicy(_Model):
 
     def to_toml(self) -> str:
         """The file's text, with what every rule means."""
-        coordinator = self.coordinator_key.raw.hex() if self.coordinator_key else ""
-        keys = "".join(f'  "{key.raw.hex()}",\n' for key in self.trustees.keys)
-        return "".join(
-            [
-                "# Which plans this node answers. What is not allowed here is refused, and nothing "
-                "is sent.\n",
-                f'schema = "{SCHEMA}"\n\n',
-                "# The coordinator whose plans are considered.\n",
-                f'coordinator_key = "{coordinator}"\n' if coordinator else "",
-                '# "person": somebody runs `cefed node approve` for each plan. "automatic": what '
-                "keeps these\n# rules is answered.\n",
-                f'approval = "{self.approval.value}"\n\n',
-                '# Names that a plan may have; ["*"] allows every name, [] none.\n',
-                f"cohorts = {_names(self.cohorts)}\n",
-                f"indicators = {_names(self.indicators)}\n",
-                f"measures = {_names(self.measures)}\n\n",
-                "# A plan may be stricter than these, never laxer.\n",
-                f"minimum_cohort = {self.minimum_cohort}\n",
-                f"dominance_percent = {self.dominance_percent}\n",
-                f"# A disclosure profile whose rules all have to be kept: {_profile_names()};\n"
-                '# "" for none beyond the numbers here.\n',
-                f"profile = {json.dumps(self.profile)}\n",
-                "# Most percent of a published sum that the largest enterprise may hold, and that "
-                "the top_count\n# largest may hold together; 0 leaves the rule out.\n",
-                f"largest_share_percent = {self.largest_share_percent}\n",
-                f"top_count = {self.top_count}\n",
-                f"top_share_percent = {self.top_share_percent}\n",
-                "# How finely trustees may see sizes before a release: classes an octave, at "
-                "most.\n",
-                f"most_classes_per_octave = {self.most_classes_per_octave}\n",
-                "# What all releases of the same data may tell of it, as epsilon for delta = 1e-6; "
-                'plans\n# without noise are refused then (docs/noise.md). "" for no such limit.\n',
-                f"most_epsilon = {json.dumps(self.most_epsilon)}\n",
-                "# Rounds this node takes part in within 365 days.\n",
-                f"rounds_a_year = {self.rounds_a_year}\n\n",
-                "[trustees]\n",
-                "# All of them together, and nobody else, may hold the key of a round.\n",
-                f"keys = [\n{keys}]\n" if keys else "keys = []\n",
-                "# How many of them at least have to join to open anything.\n",
-                f"minimum_threshold = {self.trustees.minimum_threshold}\n",
-                "# How many of them at least have to certify the roster and the closing.\n",
-                f"minimum_quorum = {self.trustees.minimum_quorum}\n",
-            ]
-        )
+        return policy_text.to_toml(self)
 
     @property
     def digest(self) -> str:
         """Changes whenever a rule does: a refused plan is considered again then."""
         return hashlib.sha256(self.to_toml().encode("utf-8")).hexdigest()
 
-    def reasons_against(self, plan: Plan, ceremony: Ceremony) -> list[str]:
-        """Every rule that a plan and its key break, in words; empty if they keep all."""
-        reasons = []
+    def reasons_against(self, plan: Plan, ceremony: Ceremony | None) -> list[str]:
+        """Every rule that a plan and its key break, in words; empty if they keep all.
+
+        :param ceremony: the key's; None for a plan of totals, which has no trustees.
+        """
+        reasons = self._reasons_against_backend(plan)
         if not _allowed(plan.cohort, self.cohorts):
             reasons.append(_not_listed("cohort", plan.cohort, "cohorts"))
         for indicator in plan.indicators:
@@ -210,7 +181,19 @@ class NodePolicy(_Model):
             if not _allowed(measure.name, self.measures):
                 reasons.append(_not_listed("measure", measure.name, "measures"))
         reasons += [f"{reason} (in {FILE})" for reason in self.limits.reasons_against(plan)]
-        return reasons + self._reasons_against_key(ceremony)
+        return reasons + (self._reasons_against_key(ceremony) if ceremony is not None else [])
+
+    def _reasons_against_backend(self, plan: Plan) -> list[str]:
+        backend = backend_of(plan)
+        if backend in self.backends:
+            return []
+        reason = _not_listed("backend", backend.value, "backends")
+        if backend is not Backend.TOTALS:
+            return [reason]
+        return [
+            f"{reason}: {NO_DOMINANCE}; {NOT_VERIFIABLE}. Whoever accepts that adds "
+            f'"{backend.value}" to backends'
+        ]
 
     def reason_against_another(self, earlier: int) -> str | None:
         """Why no further round may be answered after ``earlier`` ones within the last 365 days."""
@@ -256,14 +239,6 @@ def _not_listed(what: str, name: str, rule: str) -> str:
     return f"{what} {name!r} is not among the {rule} of {FILE}"
 
 
-def _profile_names() -> str:
-    return ", ".join(PROFILES)
-
-
-def _names(names: tuple[str, ...]) -> str:
-    return json.dumps(list(names), ensure_ascii=False)
-
-
 def problems(policy: NodePolicy, document_exists: bool) -> list[str]:
     """What keeps a policy from ever answering a plan: shown by ``cefed node check``."""
     if not document_exists:
@@ -274,8 +249,10 @@ def problems(policy: NodePolicy, document_exists: bool) -> list[str]:
         ("indicators", policy.indicators),
         ("measures", policy.measures),
         ("rounds_a_year", policy.rounds_a_year),
-        ("[trustees] keys", policy.trustees.keys),
+        ("backends", policy.backends),
     ]
+    if policy.backends != (Backend.TOTALS,):
+        empty.append(("[trustees] keys", policy.trustees.keys))
     found = [f"{name} is empty in {FILE}, so every plan is refused" for name, v in empty if not v]
     if len(set(policy.trustees.keys)) != len(policy.trustees.keys):
         found.append(f"two of the trustees' keys in {FILE} are the same")

@@ -8,7 +8,6 @@ published ratios, the K grade from the cohort's two sums, the target from the ba
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -18,11 +17,11 @@ from typing import Any
 from accounting.errors import ModelError
 from accounting.grade import ValueBasis, carbon_intensity, grade
 from enterprise_node.errors import ReleaseRefused
+from enterprise_node.private import release_values as values
+from enterprise_node.private.backends import NO_DOMINANCE, NOT_VERIFIABLE, Backend
 from enterprise_node.private.intake import OwnMeasures
 
-MAX_DIGITS = 300
 _HALF = Fraction(1, 2)
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+|/[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,8 +30,9 @@ class Standing:
 
     ``better_than`` is the range of the cohort's share, in percent, that is certainly and at most
     less efficient or in the same band. ``to_median`` and ``to_best`` are own value over the
-    published one, minus 1, in percent, positive when the own value is larger. ``best_share``: which
-    share of the members the best decile's mean is really of; ``best_withheld``: why there is none.
+    published one, minus 1, in percent, positive when the own value is larger; so is ``to_cohort``,
+    where the published one is the ratio of the cohort's totals. ``best_share``: which share of the
+    members the best decile's mean is really of; ``best_withheld``: why there is none.
     """
 
     indicator: str
@@ -49,6 +49,7 @@ class Standing:
     best_share: str | None = None
     best_withheld: str | None = None
     withheld: str | None = None
+    to_cohort: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class Peers:
 
 @dataclass(frozen=True, repr=False)
 class Position:
-    """Everything a node tells its owner after a release."""
+    """Everything a node tells its owner after a release.
+
+    ``notes``: what the release is not, in words: bands, control of dominance, verification.
+    """
 
     enterprise: str
     cohort: str
@@ -76,6 +80,7 @@ class Position:
     k: str | None = None
     targets: Mapping[str, str] = field(default_factory=dict)
     peers: Peers | None = None
+    notes: tuple[str, ...] = ()
 
     def document(self) -> dict[str, object]:
         """As JSON."""
@@ -94,6 +99,7 @@ class Position:
             lines.append(f"  own cell {cell} ({self.peers.members} members): {figures}")
         if self.grade is not None:
             lines.append(f"  carbon-efficiency grade {self.grade} of 5 (K = {self.k}; 1 is best)")
+        lines += [f"  {note}" for note in self.notes]
         for strategy, rate in self.targets.items():
             lines.append(f"  target under {strategy}: reduce by {rate} of own emissions")
         return [*lines, "  This is computed on this machine and shown to nobody else."]
@@ -113,8 +119,8 @@ def position(
             f"the release is of cohort {document.get('cohort')!r}, this node's is {own.cohort!r}"
         )
     try:
-        members = _members(document.get("n"))
-        withheld = _reason(document.get("withheld"))
+        members = values.members(document.get("n"))
+        withheld = values.reason(document.get("withheld"))
         if withheld is not None:
             return Position(own.enterprise, own.cohort, members, withheld)
         standings = tuple(
@@ -135,6 +141,18 @@ def position(
         k=k,
         targets=dict((targets or {}).get(band or 0, {})),
         peers=peers,
+        notes=_notes(document),
+    )
+
+
+def _notes(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a release of totals is not; nothing for others."""
+    if document.get("backend") != Backend.TOTALS.value:
+        return ()
+    return (
+        "this release has totals of the cohort only, and no bands to find a place in",
+        f"note: {NO_DOMINANCE}",
+        f"note: {NOT_VERIFIABLE}",
     )
 
 
@@ -155,27 +173,29 @@ def _standing(
     name: str, item: Mapping[str, Any], document: Mapping[str, Any], own: OwnMeasures
 ) -> Standing:
     numerator, denominator = (own.integers[item[side]] for side in ("numerator", "denominator"))
-    unit, published = _word(item["unit"]), _published(item.get("value"))
+    unit, published = values.word(item["unit"]), values.published(item.get("value"))
     if denominator == 0:
         why = f"the own {item['denominator']} is zero"
         return Standing(name, unit, "not defined", published, withheld=why)
-    own_value = _number(item["scale"]) * numerator / denominator
-    base = Standing(name, unit, _text(own_value), published)
+    own_value = values.number(item["scale"]) * numerator / denominator
+    mean = None if published is None else values.number(published)
+    away = values.distance(own_value, mean)
+    base = Standing(name, unit, values.text(own_value), published, to_cohort=away)
     ranking = document["rankings"].get(name)
     if ranking is None:
         return base
     if ranking.get("withheld"):
-        return replace(base, withheld=_reason(ranking["withheld"]))
+        return replace(base, withheld=values.reason(ranking["withheld"]))
     bands = ranking["bands"]
     index = _band_index(own_value, bands)
-    counts = [_count(band["n"]) for band in bands]
+    counts = [values.count(band["n"]) for band in bands]
     members, below, above = sum(counts), sum(counts[:index]), sum(counts[index + 1 :])
     worse, better = (below, above) if item["direction"] == "higher" else (above, below)
     median = next(
         (
-            _number(c["value"])
+            values.number(c["value"])
             for c in ranking["cut_points"]
-            if c.get("value") is not None and _number(c["target"]) == _HALF
+            if c.get("value") is not None and values.number(c["target"]) == _HALF
         ),
         None,
     )
@@ -183,10 +203,13 @@ def _standing(
         _beside_the_best(base, document, own_value, members),
         band=index + 1,
         bands=len(bands),
-        interval=(_published(bands[index]["lower"]), _published(bands[index]["upper"])),
+        interval=(values.published(bands[index]["lower"]), values.published(bands[index]["upper"])),
         members_in_band=counts[index],
-        better_than=(_percent(Fraction(worse, members)), _percent(1 - Fraction(better, members))),
-        to_median=_distance(own_value, median),
+        better_than=(
+            values.percent(Fraction(worse, members)),
+            values.percent(1 - Fraction(better, members)),
+        ),
+        to_median=values.distance(own_value, median),
     )
 
 
@@ -198,11 +221,11 @@ def _beside_the_best(
     if best.get("indicator") != base.indicator:
         return base
     if best.get("value") is None:  # withheld for its share, or noise left no ratio
-        return replace(base, best_withheld=_reason(best.get("withheld")))
+        return replace(base, best_withheld=values.reason(best.get("withheld")))
     return replace(
         base,
-        to_best=_distance(own, _number(best["value"])),
-        best_share=_percent(Fraction(_count(best["n"]), members)),
+        to_best=values.distance(own, values.number(best["value"])),
+        best_share=values.percent(Fraction(values.count(best["n"]), members)),
     )
 
 
@@ -220,16 +243,16 @@ def _peers(document: Mapping[str, Any], own: OwnMeasures) -> Peers | None:
         return None
     cell = max(inside, key=lambda one: len(one["path"]))
     figures = {
-        _word(name): f"{_published(item['value'])} {_word(item['unit'])}"
+        values.word(name): f"{values.published(item['value'])} {values.word(item['unit'])}"
         for name, item in cell["indicators"].items()
         if item["value"] is not None  # as noise may leave it
     }
-    return Peers(_word(cell["path"]), _count(cell["n"]), figures)
+    return Peers(values.word(cell["path"]), values.count(cell["n"]), figures)
 
 
 def _band_index(value: Fraction, bands: Sequence[Mapping[str, Any]]) -> int:
     for index, band in enumerate(bands):
-        if band["upper"] is None or value < _number(band["upper"]):
+        if band["upper"] is None or value < values.number(band["upper"]):
             return index
     return len(bands) - 1
 
@@ -253,18 +276,19 @@ def _grade(document: Mapping[str, Any], own: OwnMeasures) -> tuple[int | None, s
         )
     except ModelError:
         return None, None
-    return result.grade, _text(result.k)
+    return result.grade, values.text(result.k)
 
 
 def _standing_lines(standing: Standing) -> list[str]:
     head = f"  {standing.indicator}: {standing.own} {standing.unit}"
     if standing.cohort is not None:
-        head += f" (cohort {_text(Fraction(standing.cohort))})"
+        head += f" (cohort {values.text(Fraction(standing.cohort))})"
     if standing.withheld is not None:
         return [head, f"    ranking withheld: {standing.withheld}"]
     if standing.band is None or standing.better_than is None or standing.interval is None:
-        return [head]
-    low, high = (None if e is None else _text(Fraction(e)) for e in standing.interval)
+        away = standing.to_cohort
+        return [head, *([f"    {away} from the cohort's mean"] if away is not None else [])]
+    low, high = (None if e is None else values.text(Fraction(e)) for e in standing.interval)
     place = f"below {high}" if low is None else f"{low} to {high}" if high else f"{low} and above"
     lines = [
         head,
@@ -280,53 +304,3 @@ def _standing_lines(standing: Standing) -> list[str]:
     if standing.best_withheld is not None:
         lines.append(f"    no best decile's mean: {standing.best_withheld}")
     return lines
-
-
-def _number(text: object) -> Fraction:
-    """A published number. :raises ValueError: no plain decimal or fraction of a sane length."""
-    if not isinstance(text, str) or len(text) > MAX_DIGITS or not _NUMBER.fullmatch(text):
-        raise ValueError("a published number is not one")
-    return Fraction(text)
-
-
-def _published(text: object) -> str | None:
-    """A published number as it stands there, or None; it can be shown. :raises ValueError: as
-    :func:`_number`."""
-    if text is None:
-        return None
-    _text(_number(text))
-    return str(text)
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 32:
-        raise ValueError("a number of members is not one")
-    return value
-
-
-def _members(value: object) -> int | None:
-    return None if value is None else _count(value)
-
-
-def _word(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a text is needed")
-    return value
-
-
-def _reason(value: object) -> str | None:
-    return None if value is None else _word(value)
-
-
-def _text(value: Fraction) -> str:
-    return f"{float(value):.6g}"
-
-
-def _percent(share: Fraction) -> str:
-    return f"{float(100 * share):.3g} %"
-
-
-def _distance(own: Fraction, other: Fraction | None) -> str | None:
-    if other is None or other <= 0:
-        return None
-    return f"{float(100 * (own / other - 1)):+.3g} %"

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass
 
+from enterprise_node.private.backends import backend_of
+from enterprise_node.private.events import moment
 from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.participation import describe_terms
 from protocols import contribution
 from protocols.bins import bin_of
 from protocols.encoding import class_lower, class_upper, size_class
+from protocols.federated import keys, masked
+from protocols.federated.masks import KEY_BYTES
 from protocols.knowledge import KnowledgeProof
-from protocols.plan import Indicator, Level, Measure, Plan
+from protocols.plan import Indicator, Level, Measure, Mode, Plan
 from protocols.signing import SigningKey
-from protocols.terms import Terms
+from protocols.terms import MemberTerms
 
 _KINDS = {
     "N": "bin counts",
@@ -47,10 +51,36 @@ class OwnView:
 
 
 @dataclass(frozen=True)
+class SecondVisit:
+    """What leaves in a certified round once the trustees have certified the bands. In bytes.
+
+    ``most_bytes``: of the masked vector; how long it is follows from the certificate.
+    """
+
+    most_bytes: int
+    until: int
+    neighbours: int
+
+    def lines(self) -> list[str]:
+        """As text for a terminal."""
+        return [
+            "",
+            "Later, once the trustees have certified the bands, until "
+            f"{moment(self.until)} UTC at the latest:",
+            f"  masked        one vector of at most {self.most_bytes} bytes: the values that are",
+            "                opened as sums, under masks that this node shares with "
+            f"{self.neighbours} members.",
+            "                They cancel only in the sum of all that the certificate counts. Run",
+            "                this node again then: without it the round is cancelled for everybody",
+        ]
+
+
+@dataclass(frozen=True)
 class Preview:
     """The preview of one contribution. Sizes in bytes.
 
     ``held_against``: why a run would refuse this plan although it fits, or None.
+    ``second_visit``: what leaves after the trustees' certificate, in certified rounds.
     """
 
     coordinator: str
@@ -65,6 +95,16 @@ class Preview:
     inside: tuple[Inside, ...]
     own: OwnView
     held_against: str | None
+    backend: str
+    dominance_controlled: bool
+    second_visit: SecondVisit | None
+
+    @property
+    def _where(self) -> str:
+        """What holds the measures that are listed."""
+        if self.second_visit is None:
+            return "Inside the ciphertexts"
+        return "Inside the ciphertexts (size classes) and the masked vector (values)"
 
     def document(self) -> dict[str, object]:
         """As JSON, the owner's view included."""
@@ -86,8 +126,9 @@ class Preview:
             *(f"                {n:>4}  {what}" for what, n in self.ciphertexts.items()),
             "  whatever your figures are, the message has this size and this number of ciphertexts",
             "",
-            "Inside the ciphertexts, and nowhere else:",
+            f"{self._where}, and nowhere else:",
             *(f"  {m.name:<18} {m.unit:<10} {m.opened_for}" for m in self.inside),
+            *(self.second_visit.lines() if self.second_visit else []),
             "",
             "For your eyes only - this is what the ciphertexts say, and it is not sent readable:",
             *(f"  {name:<18} {text}" for name, text in self.own.bins.items()),
@@ -97,7 +138,7 @@ class Preview:
 
 
 def preview(
-    accepted: Terms,
+    accepted: MemberTerms,
     own: OwnMeasures,
     signer: SigningKey,
     held_against: str | None = None,
@@ -120,6 +161,7 @@ def preview(
             f"your public key (pseudonym {signer.public.fingerprint})",
             "a signature",
             "a proof that you know what is encrypted, which reveals nothing about it",
+            *(["your public round key, signed"] if plan.mode is Mode.CERTIFIED else []),
         ),
         inside=tuple(Inside(m.name, m.unit, _opened_for(m)) for m in plan.measures),
         own=OwnView(
@@ -130,10 +172,20 @@ def preview(
             },
         ),
         held_against=held_against,
+        backend=backend_of(plan).value,
+        dominance_controlled=True,
+        second_visit=_second_visit(plan),
     )
 
 
-def _message_bytes(accepted: Terms, signer: SigningKey) -> int:
+def _second_visit(plan: Plan) -> SecondVisit | None:
+    if plan.mode is not Mode.CERTIFIED or plan.aggregation is None:
+        return None
+    terms = plan.aggregation
+    return SecondVisit(masked.max_bytes(plan), terms.until, terms.neighbours)
+
+
+def _message_bytes(accepted: MemberTerms, signer: SigningKey) -> int:
     """Every contribution to a plan has the same size; this one is all zeros and never leaves."""
     key = accepted.ceremony.key.public
     blank = contribution.assemble(
@@ -142,8 +194,16 @@ def _message_bytes(accepted: Terms, signer: SigningKey) -> int:
         KnowledgeProof(0, 0, 0),
         signer,
         key,
+        round_key=_blank_round_key(accepted.plan, signer),
     )
     return len(blank)
+
+
+def _blank_round_key(plan: Plan, signer: SigningKey) -> bytes:
+    """As long as the one that leaves, with nothing in it."""
+    if plan.mode is not Mode.CERTIFIED:
+        return b""
+    return keys.make_round_key(plan.hash, bytes(KEY_BYTES), b"", signer)
 
 
 def _opened_for(measure: Measure) -> str:

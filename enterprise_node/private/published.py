@@ -8,7 +8,7 @@ bundle. SPEC.md section 4.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -30,24 +30,25 @@ MAX_DOCUMENT_BYTES = 1 << 28
 
 
 def check_release(
-    entries: Iterable[tuple[str, bytes]], plan: Plan, ceremony: Ceremony, coordinator: VerifyKey
+    posted: bytes,
+    endorsements: Iterable[bytes],
+    plan: Plan,
+    ceremony: Ceremony,
+    coordinator: VerifyKey,
 ) -> Document:
-    """The release document among the last entries of a round's log.
+    """The document of a round's release.
 
-    :param entries: kind and bytes, in the log's order.
+    :param posted: the signed release; empty if there is none.
+    :param endorsements: the trustees' signed endorsements.
     :raises ReleaseRefused: not there yet, signed by another key, or too few endorsements.
     """
-    held = list(entries)
-    posted = [data for kind, data in held if kind == "release"]
     if not posted:
         raise ReleaseRefused(f"round {plan.round_id} has no release yet: try again later")
     try:
-        statement = open_signed(posted[-1], "release")
+        statement = open_signed(posted, "release")
         if statement.signer != coordinator:
             raise ReleaseRefused("the release is not signed by the coordinator this node knows")
-        votes = (
-            open_vote(data, "endorsement", ceremony) for kind, data in held if kind == "endorsement"
-        )
+        votes = (open_vote(data, "endorsement", ceremony) for data in endorsements)
         content = agreed(
             (
                 (who, decode(pb.Endorsement, vote.payload, MAX_SMALL).release_hash)
@@ -56,7 +57,7 @@ def check_release(
             ceremony,
             "release",
         )
-        if content != statement_hash(posted[-1]):
+        if content != statement_hash(posted):
             raise ReleaseRefused("the trustees endorsed another release than the one posted")
         release = Release.from_bytes(statement.payload, ceremony.key.public.modulus_bytes)
     except ProtocolError as error:
@@ -68,25 +69,33 @@ def check_release(
 
 
 def check_counted(
-    entries: Iterable[tuple[str, bytes]], plan: Plan, ceremony: Ceremony, receipt: Receipt
+    closings: Iterable[bytes],
+    plan: Plan,
+    ceremony: Ceremony,
+    receipt: Receipt,
+    place: int,
+    proof: Sequence[bytes],
 ) -> None:
     """Whether the trustees counted the contribution that a receipt is for.
 
-    :param entries: the same end of the log as for :func:`check_release`.
-    :raises ReleaseRefused: q trustees closed the round without it, or not enough votes are there.
+    :param closings: the trustees' signed closing votes.
+    :param place: where it is on the list of what is counted; ``proof`` shows it.
+    :raises ReleaseRefused: that is not shown, or not enough votes are there.
     """
     try:
-        votes = [data for kind, data in entries if kind == "closing"]
-        statement = closing.tally(votes, plan, ceremony)
+        statement = closing.tally(closings, plan, ceremony)
     except ProtocolError as error:
         raise ReleaseRefused(
             f"cannot tell whether this node's contribution was counted: {error}"
         ) from error
-    if receipt.payload_hash not in statement.included:
+    try:
+        statement.check_counted(receipt.payload_hash, place, proof)
+    except ProtocolError as error:
         raise ReleaseRefused(
-            f"this node has a receipt for place {receipt.index} of round {plan.round_id}, and the "
-            "trustees closed the round without it: keep the receipt and ask the trustees"
-        )
+            f"this node has a receipt for place {receipt.index} of round {plan.round_id}, and "
+            "nothing shows that the trustees counted it when they closed the round: keep the "
+            "receipt and ask the trustees"
+        ) from error
 
 
 def read_release_file(path: Path, cohort: str) -> Document:

@@ -22,11 +22,11 @@ from enterprise_node.errors import PlanRefused
 from enterprise_node.private import outlook
 from enterprise_node.private.contributed import Sent
 from enterprise_node.private.intake import OwnMeasures
-from enterprise_node.private.participation import read_offer_terms
+from enterprise_node.private.offered import plan_of
 from enterprise_node.private.policy import NodePolicy
 from enterprise_node.private.rounds import RoundFolder
 from enterprise_node.private.store import NodeStore
-from protocols.errors import ProtocolError
+from enterprise_node.private.totals_files import TotalsFiles
 from protocols.periods import Relation, relation
 from protocols.plan import Plan
 
@@ -86,8 +86,8 @@ def binding(store: NodeStore, policy: NodePolicy) -> list[Sent]:
 
     Of a round this is the last version with a receipt and what was sent after it, less what the
     coordinator refused then. A refusal without any receipt is not believed: it costs nothing to
-    send the same figures again. A round that the coordinator cancelled, signed, binds nobody: what
-    was sent to it is never opened.
+    send the same figures again. A round that the coordinator cancelled, signed, binds nobody as
+    long as this node had not masked its figures for it: what was sent to it is never opened.
     """
     by_round: dict[str, list[Sent]] = {}
     for sent in store.contributed.all():
@@ -146,24 +146,27 @@ def _may_count(folder: RoundFolder, versions: Sequence[Sent]) -> list[Sent]:
 
 def _is_forgotten(store: NodeStore, folder: RoundFolder) -> bool:
     """Whether the round may count this node although nothing says with what."""
-    if folder.version():
+    if folder.version() or TotalsFiles(folder).answered() is not None:
         return True
     return folder.release_path.exists() and store.decisions.last(folder.round_id) is None
 
 
 def _period_overlaps(folder: RoundFolder, policy: NodePolicy, period: str) -> bool:
-    try:
-        offer = folder.offer()
-        if offer is None:
-            return False
-        plan = read_offer_terms(offer, policy, folder.round_id).plan
-    except (ProtocolError, PlanRefused):
-        return False  # another coordinator's, or nothing that anybody could have answered
+    plan = plan_of(folder, policy)
+    if plan is None:
+        return False
     return _overlap(plan.period, period) and not _is_cancelled(folder, policy)
 
 
 def _is_cancelled(folder: RoundFolder, policy: NodePolicy) -> bool:
-    return not folder.release_path.exists() and outlook.cancelled(folder, policy) is not None
+    """Whether a round is over and nothing of it can be opened any more.
+
+    Masked figures need nobody but their members to be opened, so a round that this node has masked
+    for counts as one that was.
+    """
+    if folder.release_path.exists() or folder.masked() is not None:
+        return False
+    return outlook.cancelled(folder, policy) is not None
 
 
 def _overlap(first: str, second: str) -> bool:

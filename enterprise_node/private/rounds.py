@@ -7,6 +7,9 @@
     approval.json     what the owner approved
     contribution-1    the signed bytes of version 1, until its receipt came
     receipt-1         the coordinator's receipt for version 1
+    mask-seed-1       secret: the round key of version 1, in certified rounds; mode 0600
+    masked            the signed masked figures, once they were made
+    totals-...        what a round of totals keeps (enterprise_node.private.totals_files)
     refusal.json      what the coordinator said against the last version
     release.json      the checked release document
     warning           what is wrong with the place of the own contribution, if anything
@@ -23,12 +26,13 @@ from typing import TypeVar
 
 from enterprise_node.errors import NodeStoreError, NodeUsageError
 from enterprise_node.exchange import safe_name
+from enterprise_node.private.secret_files import read_secret, replace_secret
 from protocols.errors import StorageError
 from protocols.files import read_limited, replace_file
 from protocols.hashing import domain_hash
-from protocols.terms import Description
+from protocols.terms import MemberDescription
 from protocols.wire import service_pb2
-from protocols.wire.codec import MAX_LARGE, decode
+from protocols.wire.codec import MAX_LARGE, decode, encode
 
 T = TypeVar("T")
 
@@ -43,17 +47,17 @@ MAX_NOTE_BYTES = 1 << 16
 class Offer:
     """A round as the gateway brought it, unchecked. ``state`` is a hint and never believed."""
 
-    description: Description
+    description: MemberDescription
     state: str
     roster_votes: tuple[bytes, ...]
     notices: tuple[bytes, ...]
 
     @property
     def digest(self) -> str:
-        """Hexadecimal; names plan, roster, ceremony and its countersignatures together."""
+        """Hexadecimal; names plan, place, ceremony and its countersignatures together."""
         told = self.description
-        parts = (told.plan, told.roster, told.ceremony, *told.countersignatures)
-        return domain_hash("cefed/offer/v1", *parts).hex()
+        parts = (told.plan, told.place, told.ceremony, *told.countersignatures)
+        return domain_hash("cefed/offer/v2", *parts).hex()
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,27 @@ class RoundFolder:
 
     def keep(self, name: str, data: bytes) -> None:
         """Write one of the files durably, in one step. :raises StorageError: it cannot be."""
+        self.make()
+        replace_file(self.folder / name, data)
+
+    def keep_secret(self, name: str, data: bytes) -> None:
+        """As :meth:`keep`, for the owner's eyes only. :raises StorageError: it cannot be."""
+        self.make()
+        replace_secret(self.folder / name, data)
+
+    def secret(self, name: str, most: int) -> bytes | None:
+        """What :meth:`keep_secret` kept; None if there is none. :raises NodeStoreError: damaged."""
+        try:
+            return read_secret(self.folder / name, most)
+        except StorageError as error:
+            raise NodeStoreError(str(error)) from error
+
+    def make(self) -> None:
+        """Make the folder, if it is not there."""
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise NodeStoreError(f"cannot make {self.folder}: {error.strerror}") from error
-        replace_file(self.folder / name, data)
 
     def drop(self, name: str) -> None:
         """Remove one of the files, if it is there."""
@@ -169,6 +189,10 @@ class RoundFolder:
         versions = self.receipts()
         return self.receipt(versions[-1]) if versions else None
 
+    def masked(self) -> bytes | None:
+        """The signed masked figures of this round, once they were made."""
+        return self._read("masked", MAX_LARGE)
+
     @property
     def release_path(self) -> Path:
         """Where the checked release document is."""
@@ -218,9 +242,9 @@ def read_offer(data: bytes) -> Offer:
     """A round's description in the coordinator's own message. :raises ProtocolError: it is none."""
     message = decode(service_pb2.RoundDescription, data)
     return Offer(
-        Description(
+        MemberDescription(
             message.plan,
-            message.roster,
+            encode(message.place),
             message.ceremony,
             tuple(message.ceremony_countersignatures),
         ),

@@ -20,23 +20,30 @@ from enterprise_node.errors import (
 )
 from enterprise_node.exchange import IN_KINDS, Envelope, Exchange
 from enterprise_node.private import events, identity
+from enterprise_node.private.admission import reason_against
 from enterprise_node.private.answering import Answering, accept
 from enterprise_node.private.arrivals import Arrivals
 from enterprise_node.private.events import Event
-from enterprise_node.private.intake import require_usable
+from enterprise_node.private.intake import OwnMeasures, require_usable
 from enterprise_node.private.locking import FolderLock
 from enterprise_node.private.outgoing import Outgoing
 from enterprise_node.private.participation import check_values
 from enterprise_node.private.policy import NodePolicy
 from enterprise_node.private.preview import Preview, preview
-from enterprise_node.private.repeats import check_repeats, reason_to_ask
-from enterprise_node.private.rounds import Approval, Offer, RoundFolder
+from enterprise_node.private.repeats import check_repeats
+from enterprise_node.private.rounds import Approval, RoundFolder
 from enterprise_node.private.store import NodeStore
+from enterprise_node.private.totalling import VERSION as TOTALS_VERSION
+from enterprise_node.private.totalling import Totalling
+from enterprise_node.private.totals_files import TotalsFiles
+from enterprise_node.private.totals_preview import TotalsPreview, preview_totals
+from enterprise_node.private.totals_terms import accept_totals
 from protocols.contribution import MAX_VERSION
 from protocols.errors import ProtocolError, StorageError
+from protocols.federated.offer import TotalsTerms
 from protocols.files import read_limited, replace_file
 from protocols.signing import VerifyKey
-from protocols.terms import Terms
+from protocols.terms import MemberTerms
 
 MAX_SERIAL_BYTES = 20
 
@@ -101,8 +108,10 @@ class PrivateSide:
         outgoing = self._outgoing(coordinator)
         identity.speak(self._store, self._exchange.outbox, outgoing, coordinator, now)
         answering = Answering(self._store, policy, self._store.key(), outgoing, now)
+        totalling = Totalling(self._store, policy, self._store.key(), outgoing, now)
         for folder in self._store.rounds():
-            event = answering.consider(folder)
+            of_totals = TotalsFiles(folder).offer() is not None
+            event = totalling.consider(folder) if of_totals else answering.consider(folder)
             if event is not None:
                 happened.append(event)
         return happened
@@ -152,7 +161,7 @@ class PrivateSide:
             raise NodeStoreError(f"{path}: damaged; remove it") from error
 
 
-def preview_round(store: NodeStore, round_id: str, now: int) -> Preview:
+def preview_round(store: NodeStore, round_id: str, now: int) -> Preview | TotalsPreview:
     """What a contribution to a round would be. Sends nothing; keeps which plan was shown.
 
     Whether the own values fit is shown to the owner and to nobody else, so a preview binds the node
@@ -160,15 +169,19 @@ def preview_round(store: NodeStore, round_id: str, now: int) -> Preview:
 
     :raises NodeError: the round is unknown, or refused with every reason.
     """
-    folder, offer, policy = _offered(store, round_id)
+    folder, policy = _known(store, round_id), store.policy()
     own = store.own()
     require_usable(own)
-    terms = accept(store, policy, store.key(), folder, offer, own, now)
+    terms = _accepted(store, policy, folder, own, now)
     check_values(terms.plan, own)
     check_repeats(store, policy, terms.plan, own)
     held_against = store.commitments.reason_against(terms.plan)
-    held_against = held_against or reason_to_ask(store, policy, terms.plan)
-    seen = preview(terms, own, store.key(), held_against)
+    held_against = held_against or reason_against(store, policy, terms.plan)
+    seen: Preview | TotalsPreview
+    if isinstance(terms, TotalsTerms):
+        seen = preview_totals(terms, own, store.key(), held_against)
+    else:
+        seen = preview(terms, own, store.key(), held_against)
     folder.keep_previewed(seen.plan_hash)
     return seen
 
@@ -181,28 +194,36 @@ def approve_round(
     correct: bool = False,
     replace_plan: bool = False,
     plan: str | None = None,
-) -> Terms:
+) -> MemberTerms | TotalsTerms:
     """Write down that the owner wants this node to contribute; the next step does it.
 
     :param correct: contribute again, in the place of the contribution that was made already. Its
         plan is the one that was contributed to, since a node takes no other for that round.
-    :param replace_plan: accept this plan in the place of the period's earlier one.
+    :param replace_plan: accept this plan in the place of the period's earlier one, and beside the
+        rounds that it may not follow without the owner's word.
     :param plan: hash of the plan that is meant, hexadecimal; None for the one previewed last.
     :raises NodeError: the round is unknown or refused, or there is nothing to approve.
     """
-    folder, offer, policy = _offered(store, round_id)
+    folder, policy = _known(store, round_id), store.policy()
     own, digest = store.imported()
     require_usable(own)
-    terms = accept(store, policy, store.key(), folder, offer, own, now)
+    terms = _accepted(store, policy, folder, own, now)
     check_repeats(store, policy, terms.plan, own)
     signed = folder.version()
+    if isinstance(terms, TotalsTerms):
+        signed = TOTALS_VERSION if store.contributed.of(round_id, TOTALS_VERSION) else 0
+        if signed:
+            raise NodeUsageError(
+                f"this node takes part in round {round_id} already, and figures of a round of "
+                "totals cannot be corrected"
+            )
     if signed and not correct:
         raise NodeUsageError(
             f"this node has contributed to round {round_id} already; to put its present figures "
             "in the place of those, say --correct"
         )
     if not correct or plan is not None:
-        _check_seen(folder, terms, plan)
+        _check_seen(folder, terms.plan.hash, plan)
     if correct and not signed:
         raise NodeUsageError(f"there is no contribution to round {round_id} yet to correct")
     if signed and folder.receipt(signed) is None and folder.refusal() is None:
@@ -218,9 +239,9 @@ def approve_round(
     return terms
 
 
-def _check_seen(folder: RoundFolder, terms: Terms, named: str | None) -> None:
+def _check_seen(folder: RoundFolder, plan_hash: bytes, named: str | None) -> None:
     """Whether the plan is the one that the owner means: a description may change at any time."""
-    described = terms.plan.hash.hex()
+    described = plan_hash.hex()
     meant = folder.previewed() if named is None else named
     if meant is None:
         raise NodeUsageError(
@@ -234,16 +255,29 @@ def _check_seen(folder: RoundFolder, terms: Terms, named: str | None) -> None:
         )
 
 
-def _offered(store: NodeStore, round_id: str) -> tuple[RoundFolder, Offer, NodePolicy]:
+def _known(store: NodeStore, round_id: str) -> RoundFolder:
+    """The folder of a round that this node heard of."""
     folder = store.round(round_id)
-    offer = folder.offer()
-    if offer is None:
+    if folder.offered() is None and TotalsFiles(folder).offer() is None:
         known = ", ".join(known.round_id for known in store.rounds()[:20]) or "none"
         raise NodeUsageError(
             f"this node has not heard of round {round_id} (it knows: {known}); the gateway brings "
             f"the rounds that it is on the roster of: cefed node run {store.folder}"
         )
-    return folder, offer, store.policy()
+    return folder
+
+
+def _accepted(
+    store: NodeStore, policy: NodePolicy, folder: RoundFolder, own: OwnMeasures, now: int
+) -> MemberTerms | TotalsTerms:
+    """The terms of a known round that keep the whole policy. :raises PlanRefused: they do not."""
+    totals = TotalsFiles(folder).offer()
+    if totals is not None:
+        return accept_totals(store, policy, store.key(), folder, totals, own, now)
+    offer = folder.offer()
+    if offer is None:
+        raise NodeUsageError(f"the description of round {folder.round_id} is gone: run the gateway")
+    return accept(store, policy, store.key(), folder, offer, own, now)
 
 
 def _order(envelope: Envelope) -> tuple[int, str]:

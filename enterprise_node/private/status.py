@@ -8,16 +8,25 @@ from typing import Any
 
 from enterprise_node.errors import ExchangeError, PlanRefused
 from enterprise_node.private import checking, decisions, outlook
+from enterprise_node.private.admission import reason_against
 from enterprise_node.private.answering import accept
+from enterprise_node.private.backends import backend_of, opened_by
 from enterprise_node.private.events import moment
+from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.noticeboard import Noticeboard
+from enterprise_node.private.offered import plan_of
 from enterprise_node.private.participation import reason_to_wait
-from enterprise_node.private.policy import Approver
-from enterprise_node.private.repeats import check_repeats, corrected_since, reason_to_ask
+from enterprise_node.private.policy import Approver, NodePolicy
+from enterprise_node.private.repeats import check_repeats, corrected_since
 from enterprise_node.private.rounds import RoundFolder
 from enterprise_node.private.store import NodeStore
+from enterprise_node.private.totalling import VERSION as TOTALS_VERSION
+from enterprise_node.private.totals_files import TotalsFiles
+from enterprise_node.private.totals_steps import stage_of
+from enterprise_node.private.totals_terms import accept_totals, reason_to_wait_for_totals
 from protocols.enrolment import read_certificate
 from protocols.errors import ProtocolError
+from protocols.plan import Mode, Plan
 
 RECENT = 10
 """Notices that are shown."""
@@ -68,6 +77,8 @@ def status_lines(document: dict[str, Any]) -> list[str]:
     lines += [f"problem        {problem}" for problem in document["problems"]]
     for item in document["rounds"]:
         lines.append(f"round          {item['round_id']}: {item['standing']}")
+        if item["backend"]:
+            lines.append(f"                 {item['backend']}: {item['opened_by']}")
         lines += [f"                 {reason}" for reason in item["reasons"]]
     lines += [f"corrected      {text}" for text in document["corrected_since"]]
     lines += [
@@ -87,6 +98,8 @@ def _plain(value: object) -> str:
 
 def _round(store: NodeStore, folder: RoundFolder, now: int) -> dict[str, Any]:
     receipts = folder.receipts()
+    plan = plan_of(folder, store.policy())
+    backend = None if plan is None else backend_of(plan)
     standing, reasons = _standing(store, folder, now)
     return {
         "round_id": folder.round_id,
@@ -94,6 +107,8 @@ def _round(store: NodeStore, folder: RoundFolder, now: int) -> dict[str, Any]:
         "reasons": list(reasons),
         "receipts": receipts,
         "released": folder.release_path.exists(),
+        "backend": backend.value if backend else None,
+        "opened_by": opened_by(backend) if backend else None,
     }
 
 
@@ -106,6 +121,10 @@ def _standing(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tup
     over = outlook.cancelled(folder, store.policy())
     if over is not None:
         return f"cancelled by the coordinator: {over}", ()
+    if TotalsFiles(folder).offer() is not None:
+        return _standing_in_totals(store, folder, now)
+    if folder.masked() is not None:
+        return "masked for the trustees' certificate, waits for the release", ()
     if refusal is not None and refusal.late and receipts:
         return (
             f"version {receipts[-1]} counts; version {refusal.version} came too late",
@@ -116,10 +135,33 @@ def _standing(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tup
     earlier = outlook.earlier_figures(store, folder, now)
     reasons = (earlier,) if earlier else ()
     if receipts and receipts[-1] == version:
-        return f"contributed, receipt for version {receipts[-1]}", reasons
+        return f"contributed, receipt for version {receipts[-1]}{_later(store, folder)}", reasons
     if version:
         return f"version {version} is on its way, no receipt yet", reasons
     return _undecided(store, folder, now)
+
+
+def _later(store: NodeStore, folder: RoundFolder) -> str:
+    """What a round still asks of a node that has contributed."""
+    plan = plan_of(folder, store.policy())
+    if plan is None or plan.mode is not Mode.CERTIFIED:
+        return ""
+    return "; its values are masked and sent once the trustees have certified the bands"
+
+
+def _standing_in_totals(
+    store: NodeStore, folder: RoundFolder, now: int
+) -> tuple[str, tuple[str, ...]]:
+    """How a round of totals stands."""
+    files = TotalsFiles(folder)
+    refusal = files.refusal()
+    said = (refusal,) if refusal else ()
+    step = files.step()
+    if store.contributed.of(folder.round_id, TOTALS_VERSION) is None:
+        return _undecided(store, folder, now)
+    if step is None:
+        return "takes part, waits for the next step or the release", said
+    return f"takes part, last step: {stage_of(step)}", said
 
 
 def _undecided(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tuple[str, ...]]:
@@ -129,22 +171,19 @@ def _undecided(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tu
         return "refused by this node", decision.reasons
     if not store.has_import():
         return f"waits for your records: cefed node import {store.folder}", ()
+    policy, own = store.policy(), store.own()
     try:
-        offer = folder.offer()
-        if offer is None:
+        plan, wait = _accepted(store, policy, folder, own, now)
+        if plan is None:
             return "waits for its description", ()
-        policy = store.policy()
-        own = store.own()
-        terms = accept(store, policy, store.key(), folder, offer, own, now)
-        check_repeats(store, policy, terms.plan, own)
+        check_repeats(store, policy, plan, own)
     except PlanRefused as error:
         return "this node will refuse it", error.reasons
     except ProtocolError as error:
         return "its description does not hold", (str(error),)
-    wait = reason_to_wait(offer, terms, now)
     if wait is not None:
         return f"waits: {wait}", ()
-    unknown = reason_to_ask(store, policy, terms.plan)
+    unknown = reason_against(store, policy, plan)
     if unknown is not None and folder.approval() is None:
         return "waits for your word", (unknown,)
     if policy.approval is Approver.PERSON and folder.approval() is None:
@@ -154,6 +193,21 @@ def _undecided(store: NodeStore, folder: RoundFolder, now: int) -> tuple[str, tu
             (),
         )
     return f"answered by the next cefed node run {store.folder}", ()
+
+
+def _accepted(
+    store: NodeStore, policy: NodePolicy, folder: RoundFolder, own: OwnMeasures, now: int
+) -> tuple[Plan | None, str | None]:
+    """The plan, if it keeps the whole policy, and why it waits; None if it is not here yet."""
+    totals = TotalsFiles(folder).offer()
+    if totals is not None:
+        terms = accept_totals(store, policy, store.key(), folder, totals, own, now)
+        return terms.plan, reason_to_wait_for_totals(terms, now)
+    offer = folder.offer()
+    if offer is None:
+        return None, None
+    accepted = accept(store, policy, store.key(), folder, offer, own, now)
+    return accepted.plan, reason_to_wait(offer, accepted, now)
 
 
 def _enrolment(store: NodeStore, now: int) -> str:

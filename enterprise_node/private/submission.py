@@ -6,18 +6,19 @@ with fresh randomness would be a second statement of the same member.
 
 from __future__ import annotations
 
+from enterprise_node.private import masking
 from enterprise_node.private.intake import OwnMeasures, require_usable
 from enterprise_node.private.rounds import RoundFolder
 from protocols import contribution
 from protocols.errors import TranscriptBroken
 from protocols.paillier import encryptor_for
 from protocols.signing import SigningKey, VerifyKey
-from protocols.terms import Terms
+from protocols.terms import MemberTerms
 from protocols.transcript import Receipt, read_receipt
 
 
 def prepare(
-    folder: RoundFolder, terms: Terms, own: OwnMeasures, signer: SigningKey, version: int
+    folder: RoundFolder, terms: MemberTerms, own: OwnMeasures, signer: SigningKey, version: int
 ) -> bytes:
     """The signed contribution of one version: the one that was made already, or a new one.
 
@@ -36,6 +37,7 @@ def prepare(
         encryptor_for(terms.ceremony.key.public),
         category=own.category,
         version=version,
+        round_key=masking.round_key(folder, terms.plan, signer, version),
     )
     folder.keep(f"contribution-{version}", data)
     if version > 1:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 from enterprise_node.exchange import Exchange
@@ -24,10 +25,12 @@ from enterprise_node.private.settings import Settings
 from enterprise_node.private.side import PrivateSide
 from enterprise_node.private.store import NodeStore
 from protocols.bins import log_edges
+from protocols.closing import inclusion_tree
 from protocols.contribution import KIND
 from protocols.errors import ProtocolError
 from protocols.notices import roster_vote
 from protocols.passes import read_pass
+from protocols.places import place_of
 from protocols.plan import (
     Direction,
     Indicator,
@@ -40,8 +43,8 @@ from protocols.plan import (
     Relation,
 )
 from protocols.roster import Member, Roster
-from protocols.signing import SigningKey, VerifyKey, open_signed
-from protocols.terms import Description
+from protocols.signing import SigningKey, VerifyKey, open_signed, statement_hash
+from protocols.terms import Description, MemberDescription
 from protocols.transcript import Transcript, sign_receipt
 from protocols.wire import messages_pb2
 from protocols.wire import service_pb2 as pb
@@ -55,8 +58,9 @@ GROUP = "Group A01"
 COORDINATOR = keys.signing_key(0, "coordinator")
 
 
+@cache
 def own_of(enterprise: str = "A01") -> OwnMeasures:
-    """An enterprise's own measures."""
+    """An enterprise's own measures; nobody changes them."""
     return read_own(RECORDS, MAPPING, enterprise)
 
 
@@ -158,6 +162,9 @@ class Desk:
     refusing: str = ""
     log: Transcript = field(default_factory=lambda: Transcript(ROUND))
     submitted: list[bytes] = field(default_factory=list)
+    masks: bytes = b""
+    """What members mask for; empty while nothing is to be masked."""
+    masked: list[bytes] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     admission: Admission = field(default_factory=lambda: Admission("waiting", b"", ""))
     enrolments: list[bytes] = field(default_factory=list)
@@ -177,14 +184,16 @@ class Desk:
 
     def rounds(self, bearer: bytes) -> list[Summary]:
         signer = self._admit("rounds", bearer)
-        return [Summary(self.round_id, self.state, len(self.log.entries), signer in self.members)]
+        member = signer in self.members
+        masking = member and bool(self.masks) and not self.masked
+        return [Summary(self.round_id, self.state, len(self.log.entries), member, masking)]
 
     def describe(self, bearer: bytes, round_id: str) -> pb.RoundDescription:
-        self._admit("describe", bearer)
+        signer = self._admit("describe", bearer)
         told = self.description
         return pb.RoundDescription(
             plan=told.plan,
-            roster=told.roster,
+            place=place_of(Roster.from_bytes(told.roster), signer).to_message(),
             ceremony=told.ceremony,
             ceremony_countersignatures=list(told.countersignatures),
             state=self.state,
@@ -203,16 +212,21 @@ class Desk:
         entry = next(e for e in self.log.entries if e.payload == contribution)
         return sign_receipt(COORDINATOR, self.round_id, entry)
 
-    def read(
-        self, bearer: bytes, round_id: str, from_index: int, most: int | None = None
-    ) -> list[bytes]:
-        self._admit("read", bearer)
-        return [
-            pb.Entry(
-                index=e.index, kind=e.kind, payload=e.payload, entry_hash=e.hash
-            ).SerializeToString(deterministic=True)
-            for e in self.log.entries[from_index:][:most]
-        ]
+    def outcome(self, bearer: bytes, round_id: str, index: int | None) -> bytes:
+        self._admit("outcome", bearer)
+        return outcome_of(self.log, index).SerializeToString(deterministic=True)
+
+    def masking(self, bearer: bytes, round_id: str) -> bytes:
+        self._admit("masking", bearer)
+        return self.masks
+
+    def submit_masked(self, bearer: bytes, round_id: str, masked: bytes) -> bytes:
+        self._admit("submit_masked", bearer)
+        if self.refusing:
+            raise CoordinatorRefused(self.refusing, "PolicyRefusal")
+        if masked not in self.masked:
+            self.masked.append(masked)
+        return b"receipt"
 
     def _up(self, call: str) -> None:
         self.asked.append(call)
@@ -260,7 +274,8 @@ class Scene:
 
     def offer(self, **changes: object) -> Offer:
         """The round as the gateway brings it."""
-        offer = Offer(self.desk.description, "open", self.desk.votes, tuple(self.desk.notices))
+        told = describe_to(self.store.key().public, self.desk.description)
+        offer = Offer(told, "open", self.desk.votes, tuple(self.desk.notices))
         return replace(offer, **changes)  # type: ignore[arg-type]
 
 
@@ -278,6 +293,36 @@ def describe(
         held.ceremony.received,
         tuple(held.countersignatures),
     )
+
+
+def describe_to(key: VerifyKey, told: Description) -> MemberDescription:
+    """The same, as the member with ``key`` gets it."""
+    place = place_of(Roster.from_bytes(told.roster), key).to_bytes()
+    return MemberDescription(told.plan, place, told.ceremony, told.countersignatures)
+
+
+def outcome_of(log: Transcript, index: int | None = None) -> pb.OutcomeReply:
+    """What a coordinator says about the end of a round, to the member behind an entry.
+
+    It counts every contribution that the trustees' first closing vote is over.
+    """
+    reply = pb.OutcomeReply(
+        release=next(log.of_kind("release"), b""),
+        endorsements=list(log.of_kind("endorsement")),
+        closings=list(log.of_kind("closing")),
+    )
+    contributions = [entry for entry in log.entries if entry.kind == "contribution"]
+    found = [e for e in contributions if e.index == index] if index else contributions[-1:]
+    for entry in found:
+        digest = statement_hash(entry.payload)
+        reply.contribution.index = entry.index
+        reply.contribution.payload_hash = digest
+        reply.contribution.entry_hash = entry.hash
+        included = sorted(map(statement_hash, log.of_kind("contribution")))
+        place = included.index(digest)
+        reply.counted.place = place
+        reply.counted.proof.extend(inclusion_tree(included).prove([place]))
+    return reply
 
 
 def make_scene(folder: Path, enterprise: str = "A01", **changes: object) -> Scene:

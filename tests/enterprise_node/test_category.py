@@ -11,7 +11,7 @@ import pytest
 from enterprise_node.errors import PlanRefused, ReleaseRefused
 from enterprise_node.private import checking, events
 from enterprise_node.private.intake import category_reasons
-from enterprise_node.private.participation import check_values
+from enterprise_node.private.participation import check_values, read_offer_terms
 from enterprise_node.private.policy import Approver, NodePolicy
 from enterprise_node.private.position import Peers, position
 from enterprise_node.private.preview import preview
@@ -20,7 +20,6 @@ from enterprise_node.private.store import NodeStore
 from protocols.plan import Measure, Plan
 from protocols.table import Table
 from protocols.template import PlanTemplate
-from protocols.terms import read_terms
 from tests.enterprise_node.scene import (
     COORDINATOR,
     MAPPING,
@@ -77,7 +76,7 @@ def test_a_round_with_a_table_takes_the_own_leaf_and_shows_it_to_its_owner_alone
     scene = make_scene(tmp_path, table=TABLE, indicators=(), **SUMMED)
     happened = scene.turn(2)
     assert any(event.kind == events.CONTRIBUTED for event in happened), happened
-    terms = read_terms(scene.desk.description, COORDINATOR.public, round_id=scene.plan.round_id)
+    terms = read_offer_terms(scene.offer(), scene.store.policy(), scene.plan.round_id)
     shown = preview(terms, scene.store.own(), scene.store.key())
     assert shown.own.bins == {"sector": "rubber and plastics"}
     assert shown.ciphertexts["counts by leaf of the table (NT)"] == 1

@@ -149,6 +149,6 @@ def test_the_plan_is_written_before_the_values_are_looked_at(
         seen.append(document["plans"][-1]["plan_hash"])
         raise PlanRefused(plan.round_id, ["stop here"])
 
-    monkeypatch.setattr("enterprise_node.private.answering.check_values", look)
+    monkeypatch.setattr("enterprise_node.private.admission.check_values", look)
     assert outcome(made) == "stop here"
     assert seen == [made.plan.hash.hex()]

@@ -20,6 +20,7 @@ from protocols.service import tls
 from protocols.service.channel import Target
 from protocols.signing import statement_hash
 from protocols.transcript import open_receipt
+from sim.nodes import Task
 from sim.worker import take_part
 from tests import keys
 from tests.enterprise_node.live import serving
@@ -178,12 +179,13 @@ def test_somebody_elses_pass_lets_nobody_contribute(tmp_path: Path) -> None:
 def test_a_simulations_node_is_this_node(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
     with serving(scene, tmp_path) as live, CoordinatorClient(live.target) as client:
-        first = take_part(client, ROUND, str(scene.store.folder))
-        again = take_part(client, ROUND, str(scene.store.folder))
-        other = take_part(client, "unknown", str(scene.store.folder))
+        folder = str(scene.store.folder)
+        first = take_part(client, Task.CONTRIBUTE, ROUND, folder, b"")
+        again = take_part(client, Task.CONTRIBUTE, ROUND, folder, b"")
+        other = take_part(client, Task.CONTRIBUTE, "unknown", folder, b"")
     assert (first["error"], again["error"]) == (None, None)
-    assert first["bytes"] > 5_000
-    assert again["bytes"] == 0
+    assert first["sent"] > 5_000
+    assert again["sent"] == 0
     assert "unknown" in other["error"]
     assert scene.store.round(ROUND).receipts() == [1]
 

@@ -19,13 +19,14 @@ from enterprise_node.private.participation import (
 from enterprise_node.private.policy import ANY, NodePolicy, TrusteeRules
 from protocols.plan import Measure, Part, Plan, Policy, Relation
 from protocols.signing import VerifyKey
-from protocols.terms import Description, Terms
+from protocols.terms import Description, MemberTerms
 from tests import keys
 from tests.enterprise_node.scene import (
     COORDINATOR,
     ROUND,
     Scene,
     describe,
+    describe_to,
     make_scene,
     policy_for,
     roster_with,
@@ -36,9 +37,12 @@ def judge(
     made: Scene,
     description: Description | None = None,
     policy: NodePolicy | None = None,
+    place: VerifyKey | None = None,
     **changes: object,
-) -> Terms:
-    told = description or describe(made.plan, made.roster)
+) -> MemberTerms:
+    """:param place: whose place the coordinator shows, by default the node's own."""
+    key = place or made.store.key().public
+    told = describe_to(key, description or describe(made.plan, made.roster))
     return examine(
         made.offer(description=told),
         made.store.own(),
@@ -52,10 +56,11 @@ def refusal(
     made: Scene,
     description: Description | None = None,
     policy: NodePolicy | None = None,
+    place: VerifyKey | None = None,
     **changes: object,
 ) -> str:
     with pytest.raises(PlanRefused) as caught:
-        judge(made, description, policy, **changes)
+        judge(made, description, policy, place, **changes)
     assert caught.value.exit_code == 4
     assert len(caught.value.reasons) == 1, caught.value.reasons
     return caught.value.reasons[0]
@@ -144,10 +149,19 @@ def test_classes_finer_than_the_owner_allows(tmp_path: Path) -> None:
 
 
 def test_not_on_the_roster(tmp_path: Path) -> None:
+    """The coordinator can show no place but another member's."""
     made = make_scene(tmp_path)
     made.roster = roster_with()
     made.plan = replace(made.plan, roster_hash=made.roster.hash, participants=5)
-    assert "not on the roster" in refusal(made)
+    reason = refusal(made, place=made.roster.members[2].key)
+    assert "no place of this node" in reason
+    assert "on the roster" in reason
+
+
+def test_a_roster_of_another_size(tmp_path: Path) -> None:
+    made = make_scene(tmp_path)
+    made.plan = replace(made.plan, participants=made.plan.participants + 1)
+    assert "another size" in refusal(made)
 
 
 def test_another_roster_than_the_plan_was_signed_with(tmp_path: Path) -> None:

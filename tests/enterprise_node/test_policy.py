@@ -8,9 +8,20 @@ from pathlib import Path
 import pytest
 
 from enterprise_node.errors import NodeStoreError
-from enterprise_node.private.policy import Approver, NodePolicy, problems
+from enterprise_node.private.backends import Backend
+from enterprise_node.private.policy import Approver, NodePolicy, TrusteeRules, problems
+from protocols.federated.terms import Aggregation
 from tests import keys
-from tests.enterprise_node.scene import COORDINATOR, ROUND, make_scene, policy_for
+from tests.enterprise_node.scene import (
+    COORDINATOR,
+    ROUND,
+    make_scene,
+    own_of,
+    plan_for,
+    policy_for,
+    roster_with,
+)
+from tests.keys import signing_key
 
 
 @pytest.mark.parametrize(
@@ -20,6 +31,8 @@ from tests.enterprise_node.scene import COORDINATOR, ROUND, make_scene, policy_f
         policy_for(),
         policy_for(profile="safety-zone", top_count=2, top_share_percent=60),
         policy_for(largest_share_percent=40, most_classes_per_octave=2),
+        policy_for(backends=(Backend.TOTALS,)),
+        policy_for(backends=()),
         policy_for(cohorts=('a "quoted" one', "橡胶"), approval=Approver.PERSON, rounds_a_year=0),
     ],
 )
@@ -39,6 +52,9 @@ def test_a_policy_comes_back(tmp_path: Path, policy: NodePolicy) -> None:
         ("minimum_cohort = 2", "minimum_cohort"),
         ('minimum_cohort = "5"', "minimum_cohort"),
         ("dominance_percent = 0", "dominance_percent"),
+        ('backends = ["paillier", "sums"]', "backends.1"),
+        ('backends = "totals"', "backends"),
+        ('backends = ["*"]', "backends.0"),
         ('profile = "strict"', "no profile 'strict'"),
         ("top_count = 2", "needs both"),
         ("largest_share_percent = 100", "largest_share_percent"),
@@ -117,3 +133,25 @@ def test_a_policy_whose_coordinator_is_another(tmp_path: Path) -> None:
     assert [e.kind for e in events] == ["notice"], "its pass is for somebody else"
     assert COORDINATOR.public != keys.signing_key(9).public
     assert scene.store.rounds() == []
+
+
+def test_the_backends_that_need_trustees_are_answered_unless_the_owner_says_otherwise() -> None:
+    assert NodePolicy().backends == (Backend.PAILLIER, Backend.CERTIFIED)
+    plan = plan_for(roster_with(signing_key(9).public), own_of())
+    masked = replace(plan, aggregation=Aggregation.certified(6, plan.deadline + 60))
+    totals = replace(plan, aggregation=Aggregation.totals(6, plan.deadline + 60), key_id=b"")
+    ceremony = keys.trustees().ceremony
+    assert policy_for().reasons_against(masked, ceremony) == []
+    (reason,) = policy_for(backends=(Backend.PAILLIER,)).reasons_against(masked, ceremony)
+    assert reason == "backend 'certified' is not among the backends of policy.toml"
+    (reason,) = policy_for().reasons_against(totals, None)
+    assert "nobody who took no part can verify the release" in reason
+    assert policy_for(backends=(Backend.TOTALS,)).reasons_against(totals, None) == []
+
+
+def test_a_policy_for_totals_alone_needs_no_trustees() -> None:
+    alone = policy_for(backends=(Backend.TOTALS,), trustees=TrusteeRules())
+    assert problems(alone, True) == []
+    both = policy_for(backends=tuple(Backend), trustees=TrusteeRules())
+    assert "[trustees] keys is empty" in problems(both, True)[0]
+    assert "backends is empty" in problems(policy_for(backends=()), True)[0]

@@ -15,6 +15,7 @@ import pytest
 from enterprise_node.errors import NodeUsageError
 from enterprise_node.exchange import Envelope
 from enterprise_node.private.policy import Approver
+from enterprise_node.private.preview import Preview
 from enterprise_node.private.side import PrivateSide, approve_round, preview_round
 from protocols.contribution import MAX_VERSION
 from protocols.notices import make_cancellation, make_deadline, roster_vote
@@ -27,6 +28,7 @@ from tests.enterprise_node.scene import (
     ROUND,
     Scene,
     describe,
+    describe_to,
     make_scene,
     plan_for,
     version_of,
@@ -298,7 +300,8 @@ def test_another_plan_under_the_name_of_a_round_that_was_answered(tmp_path: Path
     assert "differently than when this node contributed" in events[0].text
     offer = scene.store.round(ROUND).offer()
     assert offer is not None
-    assert offer.description == describe(scene.plan, scene.roster)
+    told = describe(scene.plan, scene.roster)
+    assert offer.description == describe_to(scene.store.key().public, told)
 
 
 def test_a_person_decides_where_the_policy_says_so(tmp_path: Path) -> None:
@@ -307,6 +310,7 @@ def test_a_person_decides_where_the_policy_says_so(tmp_path: Path) -> None:
     assert event.kind == "waiting"
     assert "cefed node approve" in event.text
     seen = preview_round(scene.store, ROUND, int(scene.clock()))
+    assert isinstance(seen, Preview)
     assert scene.store.commitments.all() == ()
     approve_round(scene.store, ROUND, int(scene.clock()))
     contributed, _ = scene.turn()
