@@ -29,13 +29,19 @@ define install
 	@$(PIP) install --require-hashes --only-binary=:all: -r $(VENV)/requirements.txt
 endef
 
-.PHONY: help demo test check exact bench guide crash fuzz vectors proto lock format wheel clean distclean
+.PHONY: help demo flower-demo test check exact bench guide crash fuzz vectors proto lock format wheel clean distclean
 
 help: ## show the targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: $(VENV)/.sim ## run a whole round on this machine; the report is in out/demo
 	$(BIN)/cefed demo --out $(OUT)/demo
+
+flower-demo: $(VENV)/.flower ## run a whole certified round on a Flower SuperLink of its own, in out/flower-demo
+	$(BIN)/cefed sim run --records examples/region_a/region_a.csv \
+		--mapping examples/region_a/mapping.toml --plan examples/region_a/plan.toml \
+		--backend federated --engine flower --out $(OUT)/flower-demo
+	@echo "The release is in $(OUT)/flower-demo/release.json"
 
 test: check ## every check and the default test suite (PYTEST_ARGS=... for more options)
 	CEFED_TEST_POSTGRES_URL="$$($(BIN)/python tools/find_postgres.py)" \
@@ -112,7 +118,11 @@ $(VENV)/.sim: requirements.lock pyproject.toml | $(VENV)/pyvenv.cfg
 	@touch $@
 
 $(VENV)/.dev: requirements.lock pyproject.toml $(VENV)/.sim
-	$(call install,dev)
+	$(call install,dev flower-sim)
+	@touch $@
+
+$(VENV)/.flower: requirements.lock pyproject.toml $(VENV)/.sim
+	$(call install,flower-sim)
 	@touch $@
 
 $(VENV)/.fuzz: requirements.lock $(VENV)/.dev

@@ -4,8 +4,10 @@
 round for each cohort of a record set, and write what an authority would see. In reality the roles
 belong to different organisations; here one machine plays all of them, and the output says so.
 
-Modules in dependency order: errors, settings, deviation, processes, progress, worker, people,
-plain, ceremony, board, nodes, orchestrate, output, runner, profiles, cli.
+Modules in dependency order: errors, faults, settings, deviation, processes, progress, misconduct,
+visits, nodes, worker, costs, people, plans, population, plain, ceremony, board, liar, orchestrate,
+flower, flower_figures, flower_pool, flower_rounds, output, summary, writing, trusteed, totals,
+runner, profiles, watching, bench_engine, bench_nodes, cli.
 """
 
 from protocols.service import tls13 as tls13  # before anything here imports grpc

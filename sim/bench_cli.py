@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from protocols.paillier import DEFAULT_MODULUS_BITS, WINDOW_BITS
-from sim import bench_ingest
+from sim import bench_engine, bench_ingest, bench_nodes
 from sim.bench_crypto import BenchResult, Figure, run
 from sim.bench_ingest import Result
 from sim.bench_round import KINDS
+from sim.errors import OptionError
+from sim.processes import stoppable
+from sim.settings import Engine
 
 app = typer.Typer(
-    help="Measure the cryptography, and a coordinator under load, on this machine.",
+    help="Measure the cryptography, a coordinator under load, and rounds of many nodes.",
     no_args_is_help=True,
 )
 
@@ -98,6 +102,86 @@ def ingest(
         return
     for result in results:
         typer.echo("\n".join(_ingest_lines(result)))
+
+
+@app.command()
+def nodes(
+    sizes: Annotated[
+        str, typer.Option(metavar="A,B", help="Numbers of virtual nodes, separated by commas.")
+    ] = ",".join(map(str, bench_nodes.SIZES)),
+    backends: Annotated[
+        str, typer.Option(metavar="A,B", help="Of paillier, certified, totals.")
+    ] = ",".join(bench_nodes.BACKENDS),
+    engine: Annotated[
+        Engine, typer.Option(help="What runs the nodes: processes, or Flower's simulation.")
+    ] = Engine.FLOWER,
+    modulus_bits: Annotated[
+        int, typer.Option(min=2048, help="Length of the Paillier modulus.")
+    ] = DEFAULT_MODULUS_BITS,
+    work: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the runs write, and are removed again.")
+    ] = Path("out/bench-nodes"),
+    empty: Annotated[
+        bool, typer.Option("--empty/--no-empty", help="Measure the engine alone as well.")
+    ] = True,
+    secagg: Annotated[
+        bool, typer.Option("--secagg/--no-secagg", help="Run Flower's own SecAgg+ as well.")
+    ] = True,
+    unsafe_primes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON with two safe primes, for tests only."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Whole rounds of many virtual enterprises, each backend beside the others.
+
+    Wall time, memory of all processes, bytes and processor time of a node, and how these grow; on
+    Flower's engine an empty app with as many exchanges beside each. Totals are run once more with
+    a fifth of the nodes dropping out. The default takes hours.
+
+    Example: cefed bench nodes --sizes 72,1000 --backends certified,totals
+    """
+    console = Console(stderr=True)
+    numbers = _numbers(sizes)
+    with stoppable():
+        measured = bench_nodes.run(
+            bench_nodes.cases(numbers, _backends(backends)),
+            work,
+            on=engine,
+            modulus_bits=modulus_bits,
+            primes=unsafe_primes,
+            empty=empty,
+            progress=lambda text: console.print(f"{text} ..."),
+        )
+        aggregated = []
+        if secagg and engine is Engine.FLOWER:
+            for number in numbers:
+                console.print(f"Flower's SecAgg+, {number} nodes ...")
+                aggregated.append(bench_engine.secagg(number, work / f"secagg-{number}"))
+    if as_json:
+        document = bench_nodes.document(measured, modulus_bits, aggregated)
+        typer.echo(json.dumps(document, indent=1))
+    else:
+        typer.echo(bench_nodes.as_markdown(measured, aggregated))
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise OptionError(f"--sizes {text!r}: give numbers of nodes, such as 72,1000")
+    return numbers
+
+
+def _backends(text: str) -> list[str]:
+    names = [part.strip() for part in text.split(",")]
+    unknown = [name for name in names if name not in bench_nodes.BACKENDS]
+    if unknown:
+        known = ", ".join(bench_nodes.BACKENDS)
+        raise OptionError(f"--backends {', '.join(unknown)}: there are {known}")
+    return names
 
 
 def _ingest_lines(result: Result) -> list[str]:

@@ -75,6 +75,13 @@ class Operator:
             self._board.Announce, pb.AnnounceRequest(round_id=plan.round_id, statement=statement)
         )
 
+    def cancel_round(self, plan: Plan, reason: str) -> None:
+        """End a round without a result."""
+        statement = notices.make_cancellation(plan, int(time.time()), reason, self._key)
+        self._call(
+            self._board.Announce, pb.AnnounceRequest(round_id=plan.round_id, statement=statement)
+        )
+
     def rounds(self) -> Mapping[str, Standing]:
         """Every round's state by its id."""
         reply: pb.ListRoundsReply = self._call(self._board.ListRounds, pb.ListRoundsRequest())

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from protocols.federated.terms import Mode
 from sim import noise_costs
 from sim.demo import show
 from sim.errors import OptionError
+from sim.faults import Kind, read_faults
+from sim.processes import stoppable
 from sim.profiles import as_table, run_profiles, settings_of
 from sim.progress import Reporter
-from sim.runner import example_folder, run_simulation
-from sim.settings import Settings
+from sim.runner import example_folder, inputs, run_simulation
+from sim.settings import Backend, Engine, Settings
 from sim.summary import Summary, run_document
 from sim.verifying import verify_bundle
 
@@ -57,10 +58,14 @@ Primes = Annotated[
 
 @app.command()
 def run(
-    records: Records,
-    mapping: Mapping,
-    plan: Plan,
     out: Out,
+    records: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="One enterprise a row; default: US plants.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="Which column is what.")
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(metavar="TOML", help="The plan template.")] = None,
     period: Annotated[str, typer.Option(help="Reporting period; else the template's.")] = "",
     title: Annotated[str, typer.Option(help="Title of the report.")] = "",
     cohorts: Cohorts = "",
@@ -69,21 +74,59 @@ def run(
     quorum: Quorum = 3,
     modulus_bits: Bits = 3072,
     workers: Annotated[int, typer.Option(min=0, help="Node processes; 0 for one a core.")] = 0,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Draw so many virtual enterprises from the records: of the cohorts named, or of "
+            "all into one cohort. 0: the records as they stand.",
+        ),
+    ] = 0,
+    backend: Annotated[
+        Backend, typer.Option(help="How sums are opened: under a key, or by masks.")
+    ] = Backend.PAILLIER,
+    mode: Annotated[
+        Mode, typer.Option(help="Of the federated backend: with trustees, or totals only.")
+    ] = Mode.CERTIFIED,
+    engine: Annotated[
+        Engine, typer.Option(help="What runs the nodes: processes, or Flower's simulation.")
+    ] = Engine.LOCAL,
+    seed: Annotated[int, typer.Option(help="Of what is drawn: enterprises and faults.")] = 1,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=NUMBER|SHARE%",
+            help=f"What goes wrong, may be repeated: {', '.join(Kind)}.",
+        ),
+    ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML or JSON with a list 'faults' of such."),
+    ] = None,
     isolate: Isolate = False,
     keep_work: KeepWork = False,
     unsafe_primes: Primes = None,
     as_json: AsJson = False,
 ) -> None:
-    """One round for each cohort of a record set.
+    """One round for each cohort of a record set, or of virtual enterprises drawn from one.
 
     Example: cefed sim run --records examples/us_plants/us_plants_2010_2019.csv --mapping
     examples/us_plants/mapping.toml --plan examples/us_plants/plan.toml --cohorts 25,39 --out out/us
+
+    Example: cefed sim run --nodes 1000 --backend federated --mode totals --engine flower --fault
+    drop-before-masks=20% --out out/many
     """
+    records, mapping, plan = inputs(records, mapping, plan, nodes)
     settings = Settings(
         records=records,
         mapping=mapping,
         plan=plan,
         out=out,
+        nodes=nodes,
+        seed=seed,
+        mode=mode if backend is Backend.FEDERATED else None,
+        engine=engine,
+        faults=read_faults(fault or (), faults),
         period=period,
         title=title,
         trustees=trustees,
@@ -232,15 +275,9 @@ def _print(
 
 
 def _run(settings: Settings) -> Summary:
-    """Run with progress; SIGTERM ends it as Ctrl-C does, so that every process is stopped."""
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupted)
+    """Run with progress; SIGTERM ends it as Ctrl-C does."""
     try:
-        with Reporter() as reporter:
+        with stoppable(), Reporter() as reporter:
             return run_simulation(settings, reporter)
     finally:
-        signal.signal(signal.SIGTERM, previous)
         sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from protocols.federated.terms import Mode
 from sim.settings import Settings
 from sim.summary import MEBIBYTE, Summary
 from sim.verifying import Verdict
@@ -29,6 +30,8 @@ def show(
     for line in _withheld(summary):
         console.print(line, highlight=False, markup=False)
     console.print(_figures(settings, summary, verified))
+    for cohort, reason in summary.federated.abandoned.items():
+        console.print(f"abandoned: {cohort}: {reason}", highlight=False, markup=False)
     out = settings.out
     console.print("Open next:", style="bold")
     for path, what in (
@@ -38,18 +41,22 @@ def show(
         (out / "nodes", "what each enterprise alone knows: measures.json, position.json"),
     ):
         console.print(f"  {path}  {what}", highlight=False, soft_wrap=True, markup=False)
-    console.print(
-        f"Check the bundle yourself: cefed verify {out / 'bundle'}",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
+    console.print(_check_it(settings), highlight=False, soft_wrap=True, markup=False)
     console.print(
         "All roles ran on this one machine. In reality coordinator, trustees and enterprises are "
         "different organisations; one machine that holds every share could open everything.",
         highlight=False,
         markup=False,
     )
+
+
+def _check_it(settings: Settings) -> str:
+    if settings.mode is Mode.TOTALS:
+        return (
+            "Totals have no bundle: only members checked them, dominance was not controlled, and "
+            "nobody else can verify them."
+        )
+    return f"Check the bundle yourself: cefed verify {settings.out / 'bundle'}"
 
 
 def _cohorts(summary: Summary) -> Table:
@@ -117,14 +124,17 @@ def _figures(settings: Settings, summary: Summary, verified: tuple[Verdict, floa
         f"{summary.released} published, {len(summary.documents) - summary.released} withheld, "
         f"{summary.bands} bands{f', {summary.cells} cells' if summary.cells else ''}",
     )
-    table.add_row(
-        "key", f"{settings.modulus_bits} bits, {settings.threshold} of {settings.trustees} trustees"
-    )
     seconds = summary.timings
-    primes = (
-        "with fresh primes" if settings.primes is None else "with primes from a file: a TEST KEY"
-    )
-    table.add_row("key ceremony", f"{seconds.get('ceremony', 0.0):.1f} s, {primes}")
+    if settings.mode is not None:
+        table.add_row("backend", f"{settings.backend}, federated")
+    if settings.mode is not Mode.TOTALS:
+        table.add_row(
+            "key",
+            f"{settings.modulus_bits} bits, {settings.threshold} of {settings.trustees} trustees",
+        )
+        drawn = settings.primes is None
+        primes = "with fresh primes" if drawn else "with primes from a file: a TEST KEY"
+        table.add_row("key ceremony", f"{seconds.get('ceremony', 0.0):.1f} s, {primes}")
     table.add_row(
         "rounds", f"{seconds.get('round', 0.0):.1f} s, from opening to the endorsed release"
     )
@@ -133,6 +143,8 @@ def _figures(settings: Settings, summary: Summary, verified: tuple[Verdict, floa
         f"{summary.bytes_sent / MEBIBYTE:.1f} MiB; largest node process "
         f"{summary.peak_rss_nodes / MEBIBYTE:.0f} MiB",
     )
+    for cohort, names in summary.federated.survivors.items():
+        table.add_row(f"in the totals of {cohort}", f"{len(names)} enterprises that stayed")
     if verified is not None:
         verdict, took = verified
         outcome = "accepted" if verdict.accepted else "REJECTED"

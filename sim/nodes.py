@@ -5,40 +5,69 @@ Work is handed out in small batches, in the order of the rounds, to whichever pr
 
 from __future__ import annotations
 
+import base64
 import json
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from sim.errors import ProcessFailed
+from sim.faults import Operation
 from sim.processes import Child, Processes
 
 BATCH = 4
 
 
+class Task(StrEnum):
+    """What nodes are asked to do on one visit.
+
+    ``CONTRIBUTE`` until the receipt is there; ``MASK`` for the round's certificate; ``STEP`` of a
+    totals round, with its bytes; ``FETCH`` what was published; ``TAKE`` a release whose bytes come.
+    """
+
+    CONTRIBUTE = "contribute"
+    MASK = "mask"
+    STEP = "step"
+    FETCH = "fetch"
+    TAKE = "take"
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Some nodes of one round."""
+    """Some nodes of one round, what they do, and the bytes that each is given for it."""
 
+    task: Task
     round_id: str
     folders: tuple[Path, ...]
+    given: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How one node's part went. ``error`` is None when it has its receipt."""
+    """How one node's part went.
 
+    ``error`` is None when the task is done, and ``gone`` when the node did not turn up, as a fault
+    demands. ``reply`` is what it answers to a step. ``sent``: bytes of the contribution. ``up`` and
+    ``down``: of all envelopes that left the node and came to it on this visit.
+    """
+
+    task: Task
     round_id: str
     folder: Path
     error: str | None
-    bytes: int
+    sent: int
     seconds: float
     cpu_seconds: float
     peak_rss: int
+    gone: bool = False
+    up: int = 0
+    down: int = 0
+    reply: bytes = b""
 
 
 Listener = Callable[[Answer], None]
@@ -47,7 +76,7 @@ Listener = Callable[[Answer], None]
 class NodePool:
     """Threads of this process, each driving one node process at a time.
 
-    :param address: the coordinator's ``HOST:PORT``.
+    :param address: the coordinator's ``HOST:PORT``; empty if nodes dial nobody.
     :param authority: the PEM file of its TLS authority; None for plaintext on loopback.
     :param listener: called for every node, from any of the threads.
     """
@@ -65,6 +94,8 @@ class NodePool:
         self._processes = processes
         self._arguments = [address]
         self._arguments += ["--insecure"] if authority is None else ["--authority", str(authority)]
+        if not address:
+            self._arguments = []
         self._listener = listener
         self._jobs: queue.Queue[Batch | None] = queue.Queue()
         self.failure: Exception | None = None
@@ -76,13 +107,29 @@ class NodePool:
         for thread in self._threads:
             thread.start()
 
-    def put(self, round_id: str, folders: list[Path]) -> None:
-        """Queue the nodes of a round."""
+    def put(
+        self,
+        round_id: str,
+        folders: Sequence[Path],
+        task: Task = Task.CONTRIBUTE,
+        given: Sequence[bytes] = (),
+    ) -> None:
+        """Queue a visit to nodes of a round.
+
+        :param given: bytes for each of them, or none at all.
+        """
         for start in range(0, len(folders), BATCH):
-            self._jobs.put(Batch(round_id, tuple(folders[start : start + BATCH])))
+            part = slice(start, start + BATCH)
+            self._jobs.put(Batch(task, round_id, tuple(folders[part]), tuple(given[part])))
+
+    def strike(self, struck: Mapping[str, Operation]) -> None:
+        """Nothing to do: the nodes find their faults themselves, and say what came of them."""
+
+    def begin(self, everybody: Sequence[Path]) -> None:
+        """Nothing to do: what is queued is worked at already."""
 
     def finish(self) -> None:
-        """Say that no round comes after those queued."""
+        """Say that nothing comes after what is queued."""
         for _ in self._threads:
             self._jobs.put(None)
 
@@ -90,6 +137,9 @@ class NodePool:
         """Wait for the threads; their processes are stopped by their owner."""
         for thread in self._threads:
             thread.join()
+
+    def stop(self) -> None:
+        """Nothing to do: who owns the processes stops them, and the threads end with ours."""
 
     def check(self) -> None:
         """Raise what stopped a thread, if anything did."""
@@ -105,10 +155,9 @@ class NodePool:
     def _drive_host(self, number: int) -> None:
         child = self._start(number)
         while (batch := self._jobs.get()) is not None:
-            job = {"round": batch.round_id, "folders": [str(f) for f in batch.folders]}
-            self._send(child, job)
+            self._send(child, _job(batch))
             for folder in batch.folders:
-                self._listener(_answer(self._receive(child), folder, batch.round_id))
+                self._listener(_answer(self._receive(child), folder, batch))
         self._send(child, None)
         child.process.wait()
 
@@ -134,27 +183,42 @@ class NodePool:
 
     def _drive_isolated(self, number: int) -> None:
         while (batch := self._jobs.get()) is not None:
-            for folder in batch.folders:
+            for place, folder in enumerate(batch.folders):
                 started = time.perf_counter()
                 child = self._start(number)
-                self._send(child, {"round": batch.round_id, "folders": [str(folder)]})
+                one = Batch(batch.task, batch.round_id, (folder,), batch.given[place : place + 1])
+                self._send(child, _job(one))
                 facts = self._receive(child) | {"seconds": time.perf_counter() - started}
                 self._send(child, None)
                 child.process.wait()
                 self._processes.forget(child)
-                self._listener(_answer(facts, folder, batch.round_id))
+                self._listener(_answer(facts, folder, batch))
 
     def _start(self, number: int) -> Child:
         return self._processes.start(f"nodes-{number}", "sim.worker", self._arguments, pipes=True)
 
 
-def _answer(facts: dict[str, Any], folder: Path, round_id: str) -> Answer:
+def _job(batch: Batch) -> dict[str, Any]:
+    return {
+        "task": batch.task,
+        "round": batch.round_id,
+        "folders": [str(folder) for folder in batch.folders],
+        "given": [base64.b64encode(data).decode("ascii") for data in batch.given],
+    }
+
+
+def _answer(facts: dict[str, Any], folder: Path, batch: Batch) -> Answer:
     return Answer(
-        round_id=round_id,
+        task=batch.task,
+        round_id=batch.round_id,
         folder=folder,
         error=facts.get("error"),
-        bytes=int(facts.get("bytes", 0)),
+        sent=int(facts.get("sent", 0)),
         seconds=float(facts.get("seconds", 0.0)),
         cpu_seconds=float(facts.get("cpu_seconds", 0.0)),
         peak_rss=int(facts.get("peak_rss", 0)),
+        gone=bool(facts.get("gone", False)),
+        up=int(facts.get("up", 0)),
+        down=int(facts.get("down", 0)),
+        reply=base64.b64decode(facts.get("reply", "")),
     )

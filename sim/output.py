@@ -19,6 +19,7 @@ from coordinator.store import Store
 from coordinator.targets import write_targets
 from enterprise_node.private.position import position, read_targets
 from protocols import bundle
+from protocols.federated.terms import Mode
 from sim.errors import OutputError
 from sim.people import Person, measures_file
 
@@ -97,7 +98,7 @@ def write_release(
     write_text(out / "report.html", render_report(documents, run=run, extras=extras))
 
 
-def withheld_document(cohort: str, title: str, period: str, reason: str) -> Document:
+def withheld_document(cohort: str, title: str, period: str, reason: str, backend: str) -> Document:
     """The document of a cohort for which no round could be opened: nobody was left to take part."""
     return {
         "cohort": cohort,
@@ -105,6 +106,9 @@ def withheld_document(cohort: str, title: str, period: str, reason: str) -> Docu
         "period": period,
         "round_id": "",
         "plan_hash": "",
+        "backend": backend,
+        "dominance_controlled": backend != Mode.TOTALS,
+        "publicly_verifiable": backend != Mode.TOTALS,
         "n": None,
         "withheld": reason,
         "definitions": {},

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from accounting.measures import EnterpriseMeasures, Intake, compute_file
 from accounting.records import Records, read_records
+from enterprise_node.private.backends import Backend
 from enterprise_node.private.intake import (
     OwnMeasures,
     category_reasons,
@@ -34,6 +35,8 @@ from protocols.plan import Plan
 from protocols.roster import MAX_GROUP_LENGTH, Roster
 from protocols.signing import VerifyKey
 from sim.errors import OptionError
+from sim.faults import Operation, assign, write_operation
+from sim.settings import Settings as RunSettings
 
 MAX_FOLDER = 120
 MAX_ID_LENGTH = 64
@@ -141,12 +144,14 @@ def settle_in(
     folder: Path,
     coordinator: VerifyKey,
     trustees: tuple[VerifyKey, ...],
+    backend: Backend,
 ) -> None:
     """Make the node folder of everybody who takes part, with a fresh key each.
 
     Nobody is invited: the coordinator of a simulation registers the keys itself.
 
     :param coordinator: and ``trustees``, the keys that every node pins.
+    :param backend: the one that every node's policy allows.
     """
     policy = NodePolicy(
         coordinator_key=coordinator,
@@ -154,6 +159,7 @@ def settle_in(
         indicators=(ANY,),
         measures=(ANY,),
         trustees=TrusteeRules(keys=trustees),
+        backends=(backend,),
     )
     rows = {row.line: row.cells for row in population.records.rows}
     header = population.records.header
@@ -171,6 +177,15 @@ def settle_in(
     # Every file waits for the disk, so several folders are made at a time.
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(settle, people))
+
+
+def strike(people: Iterable[Person], settings: RunSettings) -> dict[str, Operation]:
+    """Leave the run's faults in the folders of the nodes that they strike; by folder name."""
+    names = [person.folder_name for person in people]
+    struck = assign(settings.faults, names, settings.seed, settings.mode)
+    for name, operation in struck.items():
+        write_operation(settings.homes / name, operation)
+    return struck
 
 
 def roster_of(people: Iterable[Person]) -> Roster:

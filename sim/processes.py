@@ -7,14 +7,16 @@ which then stops the others one by one: SIGTERM by process id, and SIGKILL after
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import IO
 
 from sim.errors import ProcessFailed
@@ -189,6 +191,20 @@ def environment() -> dict[str, str]:
     """Our environment, with this source tree importable and output that is not held back."""
     path = os.pathsep.join(p for p in (str(_SOURCE), os.environ.get("PYTHONPATH", "")) if p)
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Inside, SIGTERM ends the program as Ctrl-C does, so that every process is stopped."""
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _close(stream: IO[bytes] | None) -> None:

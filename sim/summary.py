@@ -6,10 +6,11 @@ import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from protocols.federated.terms import Mode
 from sim.output import generated_by
 from sim.settings import Settings
 
@@ -34,6 +35,25 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Federated:
+    """What federated and many-node runs add, by cohort or enterprise.
+
+    ``survivors``: whose figures a ``totals`` release holds. ``abandoned``: why a round ended
+    without a result. ``silent``: by cohort and stage, how many members did not answer. ``faults``:
+    what enterprises were told to do wrong. ``costs``: of a node, :mod:`sim.costs`.
+    ``exchanges``: between the conductor or the server and its nodes.
+    """
+
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    survivors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    abandoned: Mapping[str, str] = field(default_factory=dict)
+    silent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+    exchanges: int = 0
+    engine_peak_rss: int = 0
+
+
+@dataclass(frozen=True)
 class Summary:
     """Counts, timings in seconds, and sizes in bytes of a finished simulation."""
 
@@ -49,6 +69,7 @@ class Summary:
     peak_rss_roles: Mapping[str, int | None]
     cpu_seconds_nodes: float
     cpu_seconds_roles: Mapping[str, float | None]
+    federated: Federated = field(default_factory=Federated)
 
     @property
     def bands(self) -> int:
@@ -72,6 +93,8 @@ def run_document(settings: Settings, summary: Summary) -> dict[str, object]:
         "schema": SCHEMA,
         "generated_by": generated_by(),
         "single_machine": True,
+        "backend": settings.backend,
+        "engine": str(settings.engine),
         "machine": {
             "system": platform.system(),
             "processor": platform.machine(),
@@ -84,13 +107,10 @@ def run_document(settings: Settings, summary: Summary) -> dict[str, object]:
             "mapping": settings.mapping.name,
             "plan": settings.plan.name,
         },
-        "ceremony": {
-            "trustees": settings.trustees,
-            "threshold": settings.threshold,
-            "quorum": settings.quorum,
-            "modulus_bits": settings.modulus_bits,
-            "fresh_primes": settings.primes is None,
-        },
+        "population": (
+            {"nodes": settings.nodes, "seed": settings.seed} if settings.nodes else None
+        ),
+        "ceremony": None if settings.mode is Mode.TOTALS else _ceremony(settings),
         "counts": {
             "enterprises": summary.enterprises,
             "took_part": summary.enterprises - len(summary.excluded),
@@ -110,6 +130,15 @@ def run_document(settings: Settings, summary: Summary) -> dict[str, object]:
             for document in summary.documents
             if document["withheld"] is not None
         ],
+        "abandoned": [
+            {"cohort": cohort, "reason": reason}
+            for cohort, reason in summary.federated.abandoned.items()
+        ],
+        "survivors": {cohort: list(names) for cohort, names in summary.federated.survivors.items()},
+        "silent": {cohort: dict(found) for cohort, found in summary.federated.silent.items()},
+        "faults": dict(summary.federated.faults),
+        "per_node": {name: dict(spread) for name, spread in summary.federated.costs.items()},
+        "exchanges": summary.federated.exchanges,
         "curve_deviation": {
             cohort: f"{float(value):.6f}" for cohort, value in summary.deviations.items()
         },
@@ -126,4 +155,14 @@ def run_document(settings: Settings, summary: Summary) -> dict[str, object]:
             **summary.cpu_seconds_roles,
         },
         "peak_rss_bytes": {"nodes": summary.peak_rss_nodes, **summary.peak_rss_roles},
+    }
+
+
+def _ceremony(settings: Settings) -> dict[str, object]:
+    return {
+        "trustees": settings.trustees,
+        "threshold": settings.threshold,
+        "quorum": settings.quorum,
+        "modulus_bits": settings.modulus_bits,
+        "fresh_primes": settings.primes is None,
     }

@@ -69,7 +69,7 @@ def place_of(key: SigningKey) -> int:
 
 def members_behind(nodes: dict[int, Node]) -> Members:
     post = Post(StubGrid(nodes))
-    members = Members(post, ROSTER, ROUND)
+    members = Members(post, ROSTER, ROUND, COORDINATOR.public)
     members.greet(post.nodes(), 1.0)
     return members
 
@@ -102,6 +102,17 @@ def test_a_node_without_a_place_is_never_asked() -> None:
     members = members_behind({10: member(KEYS[0]), 11: stranger})
     members.carry({place_of(key): b"step" for key in KEYS}, 1.0)
     assert len(heard) == 1  # the greeting
+
+
+def test_a_pass_that_its_member_did_not_sign_takes_no_place() -> None:
+    """Keys are no secret: whoever names one must not keep its owner out of the round."""
+
+    def say(letter: Letter) -> Letter:
+        true = bearer_of(KEYS[0]).payload
+        return Letter(items=(Item("pass", "", true[:-1] + bytes([true[-1] ^ 1])),))
+
+    members = members_behind({1: node(say), 10: member(KEYS[0])})
+    assert members.carry({place_of(KEYS[0]): b"step"}, 1.0) == {place_of(KEYS[0]): ANSWER + b"step"}
 
 
 def test_a_pass_that_is_shown_later_does_not_take_a_place_over() -> None:

@@ -29,7 +29,10 @@ from enterprise_node.private.status import status_document
 from enterprise_node.private.totals_files import TotalsFiles
 from protocols.federated.terms import Aggregation
 from protocols.federated.totals.gathering import Gathering
+from protocols.federated.totals.release import make_release
+from protocols.federated.totals.setting import Setting
 from protocols.federated.totals.stages import Stage
+from protocols.federated.totals.survivors import Survivors
 from protocols.notices import make_cancellation
 from protocols.plan import Plan
 from tests.enterprise_node.circle import HOUR, MEMBERS, Circle, Node
@@ -350,6 +353,33 @@ def test_secrets_are_destroyed_when_the_end_has_passed(circle: Circle) -> None:
     assert late.step() == []
     assert files(node).memory() is None
     assert node.answer() is None
+
+
+def test_what_a_crash_left_of_a_secret_is_destroyed_too(circle: Circle) -> None:
+    until(circle, Stage.MASKING)
+    node = circle.nodes[0]
+    left = node.store.round(ROUND).folder / "totals-memory.0123456789abcdef.partial"
+    left.write_bytes(b"half a secret")
+    Node(node.store, lambda: node.clock() + 4 * HOUR).step()
+    assert not left.exists()
+
+
+def test_a_late_release_is_for_the_list_that_was_revealed_for(circle: Circle) -> None:
+    """The secrets are gone by then; which list it was, is not."""
+    circle.play()
+    node = circle.nodes[0]
+    late = Node(node.store, lambda: node.clock() + 4 * HOUR)
+    late.step()
+    assert files(node).memory() is None
+    setting = Setting(circle.plan)
+    others = range(1, MEMBERS)
+    sums = {m.name: circle.total(m.name, others) for m in setting.vector.measures}
+    false = make_release(setting, Survivors.of(setting, others), sums, COORDINATOR)
+    (event,) = late.bring(false, "release")
+    assert "another list of survivors" in event.text
+    release = circle.gathering.release
+    assert release is not None
+    assert [event.kind for event in late.bring(release, "release")] == ["release"]
 
 
 @pytest.mark.parametrize("name", ["totals-offer", "totals-answer"])

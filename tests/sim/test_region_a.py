@@ -81,15 +81,16 @@ def test_a_node_believes_a_release_only_with_enough_endorsements(
     entries = list(round_.entries())
     signed_plan = open_signed(entries[0][1], "plan")
     plan, ceremony = Plan.from_bytes(signed_plan.payload), Ceremony.from_signed(bundle.ceremony)
-    tail = [entry for entry in entries if entry[0] in ("release", "endorsement")]
-    document = check_release(tail, plan, ceremony, signed_plan.signer)
+    (posted,) = [payload for kind, payload in entries if kind == "release"]
+    endorsed = [payload for kind, payload in entries if kind == "endorsement"]
+    document = check_release(posted, endorsed, plan, ceremony, signed_plan.signer)
     assert document == read_json(demo[0] / "release.json")["cohorts"][0]
     with pytest.raises(ReleaseRefused, match="3 needed"):
-        check_release(tail[:3], plan, ceremony, signed_plan.signer)
+        check_release(posted, endorsed[:2], plan, ceremony, signed_plan.signer)
     with pytest.raises(ReleaseRefused, match="not signed by the coordinator"):
-        check_release(tail, plan, ceremony, ceremony.trustees[0].signing_key)
+        check_release(posted, endorsed, plan, ceremony, ceremony.trustees[0].signing_key)
     with pytest.raises(ReleaseRefused, match="no release yet"):
-        check_release([], plan, ceremony, signed_plan.signer)
+        check_release(b"", [], plan, ceremony, signed_plan.signer)
 
 
 def test_targets_cover_every_band_and_strategy(demo: tuple[Path, Outcome]) -> None:

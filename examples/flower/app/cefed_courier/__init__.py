@@ -1,0 +1,1 @@
+"""A Flower App that carries sealed envelopes."""
