@@ -12,11 +12,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OUT ?= out
 PYTEST_ARGS ?=
+# Processes of the default suite; a file's tests stay in one of them.
+JOBS ?= 2
 
 US := examples/us_plants
 RECORDS ?= $(US)/us_plants_2010_2019.csv
 MAPPING ?= $(US)/mapping.toml
 PLAN ?= $(US)/plan.toml
+# EXACT_ARGS="--backend federated" runs the same round under masks.
 # Compares the releases in $(OUT)/exact with a plain computation.
 EXACT_ORACLE ?= tests/exact/check_release.py
 VECTOR_WRITER ?= tests.vectors.write_vectors
@@ -45,7 +48,7 @@ flower-demo: $(VENV)/.flower ## run a whole certified round on a Flower SuperLin
 
 test: check ## every check and the default test suite (PYTEST_ARGS=... for more options)
 	CEFED_TEST_POSTGRES_URL="$$($(BIN)/python tools/find_postgres.py)" \
-		$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## style, types, import contracts, generated code, lock
 	$(BIN)/ruff check .
@@ -56,7 +59,8 @@ check: $(VENV)/.dev ## style, types, import contracts, generated code, lock
 	$(BIN)/python tools/lock.py check
 
 exact: $(VENV)/.dev ## run ten years of US plants and compare each release with a plain computation
-	$(BIN)/cefed sim run --records $(RECORDS) --mapping $(MAPPING) --plan $(PLAN) --out $(OUT)/exact
+	$(BIN)/cefed sim run --records $(RECORDS) --mapping $(MAPPING) --plan $(PLAN) --out $(OUT)/exact \
+		$(EXACT_ARGS)
 	CEFED_EXACT_OUT=$(OUT)/exact $(BIN)/python -m pytest $(EXACT_ORACLE) $(PYTEST_ARGS)
 
 bench: $(VENV)/.sim ## measure this machine

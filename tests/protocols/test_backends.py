@@ -245,7 +245,7 @@ def test_a_sum_of_another_length_is_no_sum() -> None:
 
 
 TOTALS = dataclasses.replace(
-    plain_plan(), key_id=b"", aggregation=Aggregation.totals(40, plain_plan().deadline)
+    plain_plan(), key_id=b"", aggregation=Aggregation.totals(40, plain_plan().deadline + 1)
 )
 
 

@@ -315,3 +315,10 @@ def test_a_changed_byte_is_refused_or_another_plan(index: int, flip: int) -> Non
         return
     assert plan.to_bytes() == bytes(data)
     assert plan.hash != PLAIN.hash
+
+
+@pytest.mark.parametrize("until", [PLAIN.opens_at + 1, PLAIN.deadline])
+def test_masks_that_are_waited_for_no_longer_than_contributions(until: int) -> None:
+    """Such a round would open its counts and be given up at once."""
+    with pytest.raises(PlanError, match="until must be after the deadline"):
+        dataclasses.replace(PLAIN, aggregation=Aggregation.certified(PLAIN.participants, until))
