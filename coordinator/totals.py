@@ -38,6 +38,9 @@ Say = Callable[[str], None]
 OVER = frozenset({Stage.DONE, Stage.ABANDONED})
 JOURNAL, RELEASE, REPORT = "journal.bin", "release.bin", "report.json"
 REPORT_SCHEMA = "cefed.totals-report/1"
+MOST_REFUSED = 1000
+"""Refused answers that the report keeps; whoever sends more of them says nothing new."""
+
 MOST_NAMED = 5
 
 
@@ -201,7 +204,8 @@ class Conductor:
 
     def _refuse(self, place: int, error: ProtocolError) -> None:
         text = f"{self._gathering.stage}: {self._pseudonym(place)}: {error}"
-        self._account.refused.append(text)
+        if len(self._account.refused) < MOST_REFUSED:
+            self._account.refused.append(text)
         self._say(text)
 
     def _finish(self) -> Account:

@@ -3,8 +3,10 @@
 A conductor that was killed reads it and stands where it stood (:mod:`coordinator.totals`). One
 file, only appended to. Each record is its length, its bytes and a link of a hash chain; a record
 that was being written when the machine stopped is cut off, since nothing was done because of it.
-Damage before the end is another matter: a conductor that forgot what it had acted on might ask for
-a second list of survivors, so such a journal is refused.
+A record that is damaged before the end is another matter: a conductor that forgot what it had
+acted on might ask for a second list of survivors, so such a journal is refused. A damaged length
+cannot be told from a record that was cut short, and cuts off what follows; members sign one list
+only, so that then costs the round and nothing else.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from protocols.errors import MalformedMessage, PlanError
-from protocols.federated.terms import Aggregation, Mode
+from protocols.federated.terms import MOST_WAIT_SECONDS, Aggregation, Mode
 from protocols.hashing import HASH_BYTES, domain_hash
 from protocols.known_limits import PublicLimits
 from protocols.noise_terms import Noise, noise_message, read_noise
@@ -389,8 +389,8 @@ class Plan:
         if self.aggregation is None:
             return
         self.aggregation.check(self.participants)
-        if self.aggregation.until <= self.deadline:
-            raise PlanError("aggregation: until must be after the deadline")
+        if not 0 < self.aggregation.until - self.deadline <= MOST_WAIT_SECONDS:
+            raise PlanError("aggregation: until must be after the deadline, by a year at most")
         if not any(measure.published for measure in self.measures):
             raise PlanError("aggregation: the plan publishes no sums to mask")
         if self.mode is Mode.TOTALS and self.noise is not None:

@@ -77,7 +77,7 @@ def plan_of(members: int, minimum: int = 5, round_id: str = "totals-1") -> Plan:
         participants=members,
         key_id=b"",
         opens_at=1,
-        deadline=2,
+        deadline=UNTIL - 3600,
         aggregation=Aggregation.totals(members, UNTIL),
     )
 

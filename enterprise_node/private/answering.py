@@ -16,7 +16,11 @@ from enterprise_node.private.events import Event
 from enterprise_node.private.intake import OwnMeasures
 from enterprise_node.private.offered import plan_of
 from enterprise_node.private.outgoing import Outgoing
-from enterprise_node.private.participation import examine, reason_to_wait
+from enterprise_node.private.participation import (
+    CLOCK_TOLERANCE_SECONDS,
+    examine,
+    reason_to_wait,
+)
 from enterprise_node.private.policy import YEAR_SECONDS, NodePolicy
 from enterprise_node.private.rounds import Approval, Offer, RoundFolder
 from enterprise_node.private.store import NodeStore
@@ -59,6 +63,7 @@ class Answering:
         over = self._cancelled(folder)
         if over is not None:
             return over
+        self._forget_what_nobody_waits_for(folder)
         waiting = self._send_again(folder)
         if not self._store.has_import():
             return Event(
@@ -125,6 +130,15 @@ class Answering:
             return None
         self._end(folder, keep_receipt=False)
         return Event(events.WAITING, f"cancelled by the coordinator: {reason}", folder.round_id)
+
+    def _forget_what_nobody_waits_for(self, folder: RoundFolder) -> None:
+        """Destroy the secrets of a round whose time for masks has passed, cancelled or not."""
+        if not masking.has_secrets(folder):
+            return
+        plan = plan_of(folder, self._policy)
+        terms = None if plan is None else plan.aggregation
+        if terms is not None and self._now > terms.until + CLOCK_TOLERANCE_SECONDS:
+            masking.forget(folder)
 
     def _end(self, folder: RoundFolder, *, keep_receipt: bool) -> None:
         """Take back what need not be sent any more, and destroy the round's secrets."""

@@ -116,6 +116,7 @@ def forget(folder: RoundFolder) -> None:
     """Destroy the secrets of a round that is over: nobody needs them, and nobody may find them."""
     for version in range(1, folder.version() + 2):  # one may wait for its contribution
         folder.drop(_name(version))
+    folder.drop_unfinished()
 
 
 def has_secrets(folder: RoundFolder) -> bool:
@@ -149,9 +150,9 @@ def _counted_key(
             return own
     raise MaskingRefused(
         plan.round_id,
-        "it counts a contribution whose round key is not in this folder, which was restored from "
-        "an old backup, or is in use twice, or whose key was replaced since. Tell the operator: "
-        "the round cannot be opened without this node",
+        "it counts a contribution whose round key is not in this folder: the time for masks has "
+        "passed, or the folder was restored from an old backup, or is in use twice, or its key was "
+        "replaced since. Tell the operator: the round cannot be opened without this node",
     )
 
 

@@ -134,6 +134,14 @@ class RoundFolder:
         except OSError as error:
             raise NodeStoreError(f"cannot remove {self.folder / name}: {error.strerror}") from error
 
+    def drop_unfinished(self) -> None:
+        """Remove what a crash left of files that were being written: it may be part of a secret."""
+        try:
+            for left in self.folder.glob("*.partial"):
+                left.unlink(missing_ok=True)
+        except OSError as error:
+            raise NodeStoreError(f"cannot tidy {self.folder}: {error.strerror}") from error
+
     def offered(self) -> bytes | None:
         """The description's bytes, None if there is none yet."""
         return self._read("description", MAX_LARGE)

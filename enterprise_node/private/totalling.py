@@ -134,6 +134,8 @@ class Totalling:
         except ProtocolError as error:
             return self._refuse_step(folder, files, str(error))
         files.keep_memory(member.remember())
+        if member.revealed_for is not None:
+            files.keep_revealed_for(member.revealed_for)
         files.keep_answer(step, answer)
         files.drop_refusal()
         self._outgoing.send(self._key, "totals", answer, folder.round_id)

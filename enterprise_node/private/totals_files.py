@@ -6,6 +6,7 @@
     totals-step      the step that came last
     totals-memory    secret: what the protocol remembers between two steps, mode 0600
     totals-answer    the answer that was made last, after the hash of the step that it is to
+    totals-list      hash of the list of members that shares were revealed for; stays
     totals-refusal   why the protocol went no further here, for the owner
 
 The secrets are destroyed when the round is over.
@@ -76,6 +77,14 @@ class TotalsFiles:
         """Keep the answer to a step."""
         self._folder.keep("totals-answer", pack((step_hash(step), answer)))
 
+    def revealed_for(self) -> bytes | None:
+        """Hash of the list of survivors that shares were revealed for; None if none were."""
+        return self._read("totals-list")
+
+    def keep_revealed_for(self, survivors_hash: bytes) -> None:
+        """Keep it, since the release has to be for that list, however late it comes."""
+        self._folder.keep("totals-list", survivors_hash)
+
     def refusal(self) -> str | None:
         """Why the protocol went no further here."""
         data = self._read("totals-refusal")
@@ -97,6 +106,7 @@ class TotalsFiles:
         """Destroy what only the running round needs."""
         for name in ("totals-memory", "totals-step", "totals-answer"):
             self._folder.drop(name)
+        self._folder.drop_unfinished()
 
     def _pair(self, name: str) -> tuple[bytes, bytes] | None:
         """A file of two parts."""

@@ -18,8 +18,7 @@ from enterprise_node.private.store import NodeStore
 from enterprise_node.private.totals_files import TotalsFiles
 from enterprise_node.private.totals_terms import read_totals_offer
 from protocols.errors import ProtocolError
-from protocols.federated.offer import TotalsDescription, TotalsTerms
-from protocols.federated.totals.member import Member
+from protocols.federated.offer import TotalsDescription
 from protocols.federated.totals.release import read_release
 
 LEFT_OUT = "the total does not count this node, which was gone when the members were listed"
@@ -36,7 +35,7 @@ def take_totals_release(
     terms = read_totals_offer(offer, store.policy(), folder.round_id)
     try:
         release = read_release(
-            payload, terms.plan, terms.coordinator, _revealed_for(store, folder, terms)
+            payload, terms.plan, terms.coordinator, TotalsFiles(folder).revealed_for()
         )
     except ProtocolError as error:
         raise ReleaseRefused(
@@ -60,11 +59,3 @@ def take_totals_release(
         f"Note that {NOT_VERIFIABLE}"
     )
     return Event(RELEASE, f"{done} (WARNING: {warning})" if warning else done, folder.round_id)
-
-
-def _revealed_for(store: NodeStore, folder: RoundFolder, terms: TotalsTerms) -> bytes | None:
-    """The list that this node revealed its shares for; None if it did not get so far."""
-    memory = TotalsFiles(folder).memory()
-    if memory is None:
-        return None
-    return Member(terms, store.key(), {}, memory).revealed_for

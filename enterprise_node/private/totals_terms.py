@@ -22,6 +22,7 @@ from enterprise_node.private.rounds import RoundFolder
 from enterprise_node.private.store import NodeStore
 from protocols.errors import ProtocolError
 from protocols.federated.offer import TotalsDescription, TotalsTerms, read_totals_terms
+from protocols.federated.terms import Aggregation
 from protocols.signing import SigningKey, VerifyKey
 
 
@@ -101,6 +102,17 @@ def reason_to_wait_for_totals(terms: TotalsTerms, now: int) -> str | None:
     return None
 
 
+def _who_could_open(aggregation: Aggregation) -> str:
+    """The two ways to one member's figures: SPEC.md section 11.3, points 1 to 3."""
+    threshold, neighbours = aggregation.threshold, aggregation.neighbours
+    signers = 2 * aggregation.quorum - aggregation.committee
+    return (
+        f"your figures stay hidden unless {threshold} of your {neighbours} neighbours in the round "
+        f"join with the coordinator, or {signers} of the {aggregation.committee} who sign the list "
+        f"of survivors, if {2 * threshold - neighbours} of your neighbours join as well"
+    )
+
+
 def describe_totals(terms: TotalsTerms) -> Mapping[str, str]:
     """The terms of a plan of totals in words, for the owner."""
     plan, aggregation = terms.plan, terms.aggregation
@@ -116,10 +128,7 @@ def describe_totals(terms: TotalsTerms) -> Mapping[str, str]:
         "coordinator": terms.coordinator.fingerprint,
         "trustees": "none",
         "opening": opened_by(Backend.TOTALS),
-        "colluding": (
-            f"your figures stay hidden unless {aggregation.threshold} of your "
-            f"{aggregation.neighbours} neighbours in the round join with the coordinator"
-        ),
+        "colluding": _who_could_open(aggregation),
         "dominance": NO_DOMINANCE,
         "verification": NOT_VERIFIABLE,
         "closes": moment(aggregation.until) + " UTC",

@@ -76,11 +76,11 @@ def pairwise(
     :param others: the public round keys by the neighbours' places.
     :param context: what the masks are for: they cancel for equal contexts only. The two places
         are added to it, so that a key that stands at several makes a mask of its own at each.
-    :raises MalformedMessage: an unusable key, or the own one among them.
+    :raises MalformedMessage: an unusable key, or the own place among them.
     """
     total = np.zeros(words, dtype=np.uint64)
     for place, public in others.items():
-        if place == own or public == key.public:
+        if place == own:
             raise MalformedMessage("a member is no neighbour of itself")
         places = tuple(at.to_bytes(4, "big") for at in sorted((own, place)))
         mask = expand(key.agree(public, (*context, *places)), words)

@@ -21,6 +21,12 @@ CERTIFIED_NEIGHBOURS, TOTALS_NEIGHBOURS = 64, 192
 fall apart only where as many colluding members as half the degree follow each other on the ring,
 twice. In ``totals`` neighbours hold the shares of each other's secrets, too, and some drop out."""
 
+MOST_NEIGHBOURS = 1024
+"""What a plan may cost each member: some seconds."""
+
+MOST_WAIT_SECONDS = 366 * 24 * 3600
+"""From the deadline to the end of the wait: as long members keep their round keys."""
+
 COMMITTEE = 640
 """Members who sign the list of survivors in a large round."""
 
@@ -81,10 +87,11 @@ class Aggregation:
         """
         others = participants - 1
         enough = CERTIFIED_NEIGHBOURS if self.mode is Mode.CERTIFIED else TOTALS_NEIGHBOURS
-        if not min(enough, others) <= self.neighbours <= max(1, others):
+        most = max(1, min(others, MOST_NEIGHBOURS))
+        if not min(enough, others) <= self.neighbours <= most:
             raise PlanError(
                 f"aggregation: {self.neighbours} neighbours of {participants} members; use "
-                f"{min(enough, others)} to {max(1, others)}"
+                f"{min(enough, others)} to {most}"
             )
         if self.neighbours % 2 and self.neighbours != others and participants > 1:
             raise PlanError("aggregation: an odd number of neighbours must be all others")

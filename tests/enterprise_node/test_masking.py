@@ -365,6 +365,20 @@ def test_the_secret_is_the_owners_and_is_destroyed_with_the_round(ring: Ring) ->
     assert bring(ring) == []
 
 
+def test_the_secret_goes_when_the_time_for_masks_has_passed(ring: Ring) -> None:
+    """A coordinator that neither releases nor cancels keeps no secret alive, and no key in use."""
+    bring(ring)
+    scene, path = ring.scene, seed_of(ring.scene)
+    terms = scene.plan.aggregation
+    assert terms is not None
+    replace(scene, clock=lambda: terms.until + 3599).step()
+    assert path.exists(), "clocks differ by an hour at most"
+    replace(scene, clock=lambda: terms.until + 3601).step()
+    assert not path.exists()
+    assert sent(scene) is not None, "what was masked stays what it was"
+    assert scene.store.round(ROUND).masked() is not None
+
+
 def test_a_damaged_secret_is_told(ring: Ring) -> None:
     seed_of(ring.scene).write_bytes(b"short")
     with pytest.raises(NodeStoreError, match="mask-seed-1 is damaged"):

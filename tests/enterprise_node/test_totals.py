@@ -100,6 +100,8 @@ def test_a_person_approves_first(tmp_path: Path) -> None:
     assert "trustees      none" in text
     assert "does not leave: other_emissions" in text
     assert node.store.commitments.all() == (), "a preview binds to nothing"
+    assert "unless 4 of your 5 neighbours" in text
+    assert "or 4 of the 6 who sign the list of survivors, if 3 of your neighbours" in text
     approve_round(node.store, ROUND, now)
     assert [e.kind for e in node.step()] == ["totals"]
     answer = node.answer()

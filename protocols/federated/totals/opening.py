@@ -15,10 +15,11 @@ from protocols.federated.masks import RoundKey, Words, added, expand, pairwise
 from protocols.federated.totals.setting import Setting
 from protocols.federated.totals.shamir import combine, correct
 from protocols.federated.totals.statements import Dealt, commitment_to, self_mask_key
+from protocols.secrets import Secret
 
 
-@dataclass(frozen=True)
-class Gathered:
+@dataclass(frozen=True, repr=False)
+class Gathered(Secret):
     """What the coordinator holds at the end, by place. ``revealed``: share values by neighbour.
 
     ``dealt`` has exactly the members that others masked with, ``masked`` the survivors.

@@ -97,8 +97,6 @@ def test_keys_that_are_none_or_of_low_order(public: bytes) -> None:
 def test_nobody_neighbours_itself() -> None:
     with pytest.raises(MalformedMessage, match="itself"):
         pairwise(key(1), 4, {4: key(2).public}, CONTEXT, 1)
-    with pytest.raises(MalformedMessage, match="itself"):
-        pairwise(key(1), 4, {5: key(1).public}, CONTEXT, 1)
 
 
 def test_a_copied_key_cancels_nothing() -> None:

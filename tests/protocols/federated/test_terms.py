@@ -12,6 +12,7 @@ from protocols.errors import PlanError
 from protocols.federated.terms import (
     CERTIFIED_NEIGHBOURS,
     COMMITTEE,
+    MOST_NEIGHBOURS,
     TOTALS_NEIGHBOURS,
     Aggregation,
 )
@@ -47,9 +48,9 @@ def test_a_message_and_back(terms: Aggregation) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"neighbours": TOTALS_NEIGHBOURS - 2}, "use 192 to 4999"),
-        ({"neighbours": 0}, "use 192 to 4999"),
-        ({"neighbours": LARGE}, "use 192 to 4999"),
+        ({"neighbours": TOTALS_NEIGHBOURS - 2}, "use 192 to 1024"),
+        ({"neighbours": 0}, "use 192 to 1024"),
+        ({"neighbours": LARGE}, "use 192 to 1024"),
         ({"neighbours": TOTALS_NEIGHBOURS + 1}, "odd number"),
         ({"until": 0}, "until"),
         ({"until": -1}, "until"),
@@ -74,8 +75,8 @@ def test_totals_that_are_not_safe(change: dict[str, int], match: str) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"neighbours": CERTIFIED_NEIGHBOURS - 2}, "use 64 to 4999"),
-        ({"neighbours": LARGE}, "use 64 to 4999"),
+        ({"neighbours": CERTIFIED_NEIGHBOURS - 2}, "use 64 to 1024"),
+        ({"neighbours": LARGE}, "use 64 to 1024"),
         ({"neighbours": CERTIFIED_NEIGHBOURS + 1}, "odd number"),
         ({"until": 0}, "until"),
         ({"threshold": 1}, "no threshold"),
@@ -97,7 +98,14 @@ def test_totals_of_two_hide_nobody(participants: int) -> None:
 
 def test_stricter_terms_are_accepted() -> None:
     replace(TOTALS, neighbours=256, threshold=200, committee=1000, quorum=900).check(LARGE)
-    replace(CERTIFIED, neighbours=LARGE - 1).check(LARGE)
+    replace(CERTIFIED, neighbours=MOST_NEIGHBOURS).check(LARGE)
+
+
+@pytest.mark.parametrize("terms", [TOTALS, CERTIFIED], ids=["totals", "certified"])
+def test_no_plan_asks_a_member_for_days_of_work(terms: Aggregation) -> None:
+    many = replace(terms, neighbours=MOST_NEIGHBOURS + 2, threshold=MOST_NEIGHBOURS)
+    with pytest.raises(PlanError, match=f"to {MOST_NEIGHBOURS}"):
+        many.check(LARGE)
 
 
 def test_a_small_round_is_everybody_with_everybody() -> None:
