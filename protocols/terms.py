@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from protocols.ceremony import Ceremony
 from protocols.dominance import DominanceRule
@@ -25,6 +26,9 @@ from protocols.profiles import Policy, rule_text
 from protocols.profiles import profile as named_profile
 from protocols.roster import Roster
 from protocols.signing import VerifyKey, open_signed
+
+PLANS_KEPT = 16
+"""Plans that a process need not read and check again."""
 
 MAX_SIGNED_PLAN_BYTES = MAX_PLAN_BYTES + 1024
 
@@ -254,10 +258,16 @@ def read_plan(data: bytes, coordinator: VerifyKey, round_id: str | None = None) 
             f"the plan is signed by {statement.signer.fingerprint}, not by the coordinator "
             f"{coordinator.fingerprint} that is known here"
         )
-    plan = Plan.from_bytes(statement.payload)
+    plan = _plan_of(statement.payload)
     if round_id is not None and plan.round_id != round_id:
         raise PlanError(f"the plan names round {plan.round_id!r}, not {round_id[:64]!r}")
     return plan
+
+
+@lru_cache(maxsize=PLANS_KEPT)
+def _plan_of(payload: bytes) -> Plan:
+    """Equal bytes are equal plans: a node reads its own at every step of a round."""
+    return Plan.from_bytes(payload)
 
 
 def read_roster(data: bytes, plan: Plan) -> Roster:

@@ -27,7 +27,7 @@ from enterprise_node.gateway.client import CoordinatorClient
 from enterprise_node.gateway.flower.courier import Courier
 from enterprise_node.gateway.flower.server import errand, target
 from protocols.service.flower.letters import Letter
-from protocols.service.flower.post import Post, Reply, show_log
+from protocols.service.flower.post import SIMULATED_IN_FLIGHT, Post, Reply, show_log
 from sim.errors import OptionError, SimulationError
 
 JOIN_SECONDS = 600.0
@@ -79,7 +79,7 @@ def main(grid: Grid, context: Context) -> None:
     """
     show_log()
     settings = context.run_config
-    post, wanted = Post(grid), int(settings["nodes"])
+    post, wanted = Post(grid, SIMULATED_IN_FLIGHT), int(settings["nodes"])
     with Told(Path(str(settings["told"]))) as told:
         found = post.wait_for(wanted, JOIN_SECONDS)
         if len(found) < wanted:

@@ -36,6 +36,10 @@ PORTION = 256
 IN_FLIGHT = 2048
 """Letters that are out without a reply: bounds what the SuperLink holds."""
 
+SIMULATED_IN_FLIGHT = 64
+"""The same for the simulation engine. It runs as many at a time as there are cores, and looks
+through all letters that are out once for every node, again and again."""
+
 SHORT_PAUSE_SECONDS = 0.05
 LONG_PAUSE_SECONDS = 1.0
 
@@ -65,11 +69,13 @@ class Post:
     """Letters to the SuperNodes of a run, by their node identifiers.
 
     :param grid: Flower's, as a ServerApp gets it.
+    :param in_flight: letters that are out at a time.
     :ivar exchanges: how many times :meth:`deliver` was called.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, in_flight: int = IN_FLIGHT) -> None:
         self._grid = grid
+        self._in_flight = in_flight
         self._order: dict[int, int] = {}
         self.exchanges = 0
 
@@ -104,7 +110,7 @@ class Post:
         pause = SHORT_PAUSE_SECONDS
         more = True
         while more or waiting:
-            if more and len(waiting) < IN_FLIGHT:
+            if more and len(waiting) < self._in_flight:
                 more = self._push(pending, letters, seconds, waiting)
             answered = 0
             for node, reply in self._pull(waiting):
@@ -127,7 +133,7 @@ class Post:
         waiting: set[str],
     ) -> bool:
         """Push the next portion; False when there was none."""
-        portion = list(islice(pending, PORTION))
+        portion = list(islice(pending, min(PORTION, self._in_flight // 2)))
         messages = [
             Message(to_content(letters[node]), node, MESSAGE_TYPE, ttl=seconds + LONG_PAUSE_SECONDS)
             for node in portion
