@@ -38,10 +38,21 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def encrypt(scene: Scene, measures: Measures, signer: SigningKey, *, version: int = 1) -> bytes:
-    """The signed contribution of whoever holds ``signer``, as an honest node makes it."""
+def encrypt(
+    scene: Scene,
+    measures: Measures,
+    signer: SigningKey,
+    *,
+    version: int = 1,
+    round_key: bytes = b"",
+) -> bytes:
+    """The signed contribution of whoever holds ``signer``, as an honest node makes it.
+
+    :param round_key: signed; in certified rounds.
+    """
     encryptor = encryptor_for(scene.held.ceremony.key.public)
-    return build(scene.plan, scene.layout, measures, signer, encryptor, version=version)
+    plan, layout = scene.plan, scene.layout
+    return build(plan, layout, measures, signer, encryptor, version=version, round_key=round_key)
 
 
 def submit(board: Board, scene: Scene, data: bytes) -> bytes:
@@ -149,10 +160,13 @@ def tampered(
     return signer.sign("contribution", encode(message))
 
 
-def sign_plaintexts(scene: Scene, plaintexts: Sequence[int], signer: SigningKey) -> bytes:
+def sign_plaintexts(
+    scene: Scene, plaintexts: Sequence[int], signer: SigningKey, round_key: bytes = b""
+) -> bytes:
     """A contribution of any plaintexts at all, with a proof that holds: a member's own software.
 
     :param plaintexts: one a label of the layout; taken modulo n.
+    :param round_key: signed; in certified rounds.
     """
     encryptor = encryptor_for(scene.held.ceremony.key.public)
     key = encryptor.key
@@ -161,4 +175,4 @@ def sign_plaintexts(scene: Scene, plaintexts: Sequence[int], signer: SigningKey)
     made = [encryptor.encrypt(m, s) for m, s in zip(reduced, exponents, strict=True)]
     context = proof_context(scene.plan.hash, signer.public, 1)
     proof = knowledge.prove(encryptor, context, made, reduced, exponents)
-    return assemble(scene.plan.hash, made, proof, signer, key)
+    return assemble(scene.plan.hash, made, proof, signer, key, round_key=round_key)
