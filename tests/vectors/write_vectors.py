@@ -3,13 +3,13 @@
 Deterministic: the same code gives the same bytes, so a change of the vectors is a change of the
 protocol, and belongs into one commit with SPEC.md and the code. ``positive.json`` holds known
 answers and one complete round, ``negative.json`` inputs that must be refused, each named by its
-defect, with the check that must refuse it and the error it must raise.
+defect, with the check that must refuse it and the error it must raise. ``federated.json`` has both
+for the federated backend (:mod:`tests.vectors.federated`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable
 from fractions import Fraction
@@ -29,26 +29,11 @@ from tests.bundles import Bundle
 from tests.keys import cast, hold_ceremony, signing_key, test_primes
 from tests.scenes import plan_with_cohort_level
 from tests.tampering import TAMPERINGS, copied_contribution
+from tests.vectors import federated
+from tests.vectors.stream import Stream
 
 FOLDER = Path(__file__).parent
 Vector = dict[str, Any]
-
-
-class Stream:
-    """Deterministic bits from SHAKE-256; only ever a test's source of randomness."""
-
-    def __init__(self, seed: str) -> None:
-        self._seed = seed.encode()
-        self._calls = 0
-
-    def randbits(self, bits: int) -> int:
-        self._calls += 1
-        size = (bits + 7) // 8
-        data = hashlib.shake_256(self._seed + self._calls.to_bytes(8, "big")).digest(size)
-        return int.from_bytes(data, "big") >> (8 * size - bits)
-
-    def randbelow(self, limit: int) -> int:
-        return self.randbits(limit.bit_length() + 128) % limit
 
 
 def measures() -> list[dict[str, int]]:
@@ -434,14 +419,15 @@ def render() -> dict[str, str]:
         "positive.json": positive,
         "negative.json": negative,
     }
-    return {
+    rendered = {
         name: json.dumps(write(players, played), indent=1, sort_keys=True) + "\n"
         for name, write in writers.items()
     }
+    return {**rendered, federated.NAME: federated.render()}
 
 
 def main() -> None:
-    """Write both files beside this script."""
+    """Write the files beside this script."""
     for name, text in render().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
         print(f"{name}: {len(text):,} characters")
