@@ -119,7 +119,7 @@ def nodes(
         int, typer.Option(min=2048, help="Length of the Paillier modulus.")
     ] = DEFAULT_MODULUS_BITS,
     work: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the runs write, and are removed again.")
+        Path, typer.Option(metavar="DIR", help="Where the runs write; figures stay there.")
     ] = Path("out/bench-nodes"),
     empty: Annotated[
         bool, typer.Option("--empty/--no-empty", help="Measure the engine alone as well.")
@@ -137,7 +137,8 @@ def nodes(
 
     Wall time, memory of all processes, bytes and processor time of a node, and how these grow; on
     Flower's engine an empty app with as many exchanges beside each. Totals are run once more with
-    a fifth of the nodes dropping out. The default takes hours.
+    a fifth of the nodes dropping out. The default takes hours; one that was cut short goes on where
+    it stopped if it is given the same work folder, in whose measured.jsonl the figures are.
 
     Example: cefed bench nodes --sizes 72,1000 --backends certified,totals
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import log2
 from pathlib import Path
@@ -37,6 +37,9 @@ TARGET_SECONDS = {
     ("paillier", 10_000): 3600.0,
 }
 """Wall seconds that the project set itself, on two cores."""
+
+KEPT = "measured.jsonl"
+"""In the work folder: one line for each case that was measured."""
 
 TARGET_BYTES = 16 * 1024 * MEBIBYTE
 MOST_RATIO = 2.0
@@ -106,16 +109,29 @@ def run(
 ) -> list[Measured]:
     """Measure the cases one after the other.
 
+    What was measured stays in :data:`KEPT`, so that a bench of hours that was cut short goes on
+    where it stopped.
+
     :param work: where the runs write; each is removed once it was measured.
     :param primes: a file with two safe primes, instead of drawing some for every case.
     :param empty: measure the engine's own cost as well.
-    :raises OutputError: ``work`` has content. :raises ProcessFailed: a run failed, with its words.
+    :raises OutputError: ``work`` has other content. :raises ProcessFailed: a run failed, with its
+        words.
     """
-    prepare_folder(work)
+    book = work / KEPT
+    if not book.exists():
+        prepare_folder(work)
+        book.touch()
+    settings = {"engine": str(on), "modulus_bits": modulus_bits, "empty": empty}
+    kept = _kept(book, settings)
     measured = []
     for case in wanted:
+        if case in kept:
+            measured.append(kept[case])
+            continue
         progress(_named(case))
         out = work / f"{case.backend}-{case.nodes}{'-dropping' if case.dropping else ''}"
+        shutil.rmtree(out, ignore_errors=True)  # of a run that was cut short
         watched = run_watched(_command(case, out, on, modulus_bits, primes))
         if watched.code != 0:
             raise ProcessFailed(f"{_named(case)} failed: {watched.said}")
@@ -128,7 +144,21 @@ def run(
                 case.nodes, int(facts["exchanges"]), work / f"{out.name}-empty"
             )
         measured.append(_measured(case, on, facts, watched, cost))
+        with book.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(settings | {"measured": asdict(measured[-1])}) + "\n")
     return measured
+
+
+def _kept(book: Path, settings: Mapping[str, object]) -> dict[Case, Measured]:
+    """What was measured with the same settings before, by case."""
+    found = {}
+    for line in book.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        fields = entry.pop("measured")
+        if entry == settings:
+            case = Case(**fields.pop("case"))
+            found[case] = Measured(case=case, **fields)
+    return found
 
 
 def document(

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sim.bench_nodes import Case, Measured, as_markdown, cases, document, dropping_ratios, growth
+from sim.bench_nodes import (
+    Case,
+    Measured,
+    as_markdown,
+    cases,
+    document,
+    dropping_ratios,
+    growth,
+    run,
+)
+from sim.errors import ProcessFailed
+from sim.settings import Engine
+from sim.watching import Watched
 
 BASE = Measured(
     case=Case(72, "totals"),
@@ -58,3 +72,48 @@ def test_targets(seconds: float, peak: int, met: bool) -> None:
     assert ("| met |" if met else "| **missed** |") in as_markdown([item])
     assert document([item], 2048)["cases"][0]["met"] is met
     assert BASE.met is None
+
+
+def test_a_bench_that_was_cut_short_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    power = [True, False, True]  # it fails during the second case
+    played: list[str] = []
+
+    def play(command: list[str]) -> Watched:
+        if not power.pop(0):
+            raise ProcessFailed("the power went")
+        played.append(command[command.index("--mode") + 1])
+        out = Path(command[command.index("--out") + 1])
+        out.mkdir()
+        facts = {
+            "abandoned": [],
+            "survivors": {},
+            "counts": {"took_part": 72},
+            "per_node": {n: {"mean": 1.0} for n in ("bytes_up", "bytes_down", "cpu_seconds")},
+            "seconds": {"round": 5.0},
+            "exchanges": 7,
+        }
+        (out / "run.json").write_text(json.dumps(facts))
+        return Watched(code=0, said="", seconds=6.0, peak_bytes=1)
+
+    def measure(modulus_bits: int = 2048) -> list[Measured]:
+        return run(
+            [Case(72, "totals"), Case(72, "certified")],
+            tmp_path / "work",
+            on=Engine.LOCAL,
+            modulus_bits=modulus_bits,
+            primes=None,
+            empty=False,
+            progress=lambda _: None,
+        )
+
+    monkeypatch.setattr("sim.bench_nodes.run_watched", play)
+    with pytest.raises(ProcessFailed, match="power"):
+        measure()
+    assert [m.seconds for m in measure()] == [5.0, 5.0]
+    assert played == ["totals", "certified"]
+
+    power += [True, True]
+    measure(modulus_bits=3072)  # other settings are other figures
+    assert played == ["totals", "certified"] * 2
