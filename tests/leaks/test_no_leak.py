@@ -71,7 +71,7 @@ INTEGER = int(NUMBER)
         base64.b64encode(b"xy" + INTEGER.to_bytes(8, "big") + b"z"),
         INTEGER.to_bytes(8, "big").hex().encode(),
         zlib.compress(b"value " + NUMBER.encode()),
-        gzip.compress(INTEGER.to_bytes(8, "big")),
+        gzip.compress(INTEGER.to_bytes(8, "big"), mtime=0),
         bz2.compress(NUMBER.encode()),
         lzma.compress(NUMBER.encode()),
     ],
