@@ -35,6 +35,10 @@ QUIET = {
 }
 """What keeps Flower and Ray from calling home: their telemetry and the search for updates."""
 
+FAIR = {"RAY_worker_niceness": "0"}
+"""Ray runs its workers, which are the nodes here, at a niceness of 15. The engine beside them looks
+for messages without a pause, on a core that they then do not get."""
+
 APPS = {
     "round": (bundle.SERVER, bundle.CLIENT),
     "secagg": ("sim.flower.secagg:server", "sim.flower.secagg:client"),
@@ -274,7 +278,7 @@ def environment(home: Path) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     path = os.pathsep.join((str(programs()), kept.get("PATH", os.defpath)))
-    return {**kept, **QUIET, "PATH": path, "FLWR_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **QUIET, **FAIR, "PATH": path, "FLWR_HOME": str(home), "PYTHONUNBUFFERED": "1"}
 
 
 def free_port() -> int:
