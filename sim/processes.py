@@ -198,6 +198,7 @@ def stoppable() -> Iterator[None]:
     """Inside, SIGTERM ends the program as Ctrl-C does, so that every process is stopped."""
 
     def interrupted(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would cut the stopping short
         raise KeyboardInterrupt
 
     previous = signal.signal(signal.SIGTERM, interrupted)
