@@ -19,7 +19,7 @@ def checked(plan: Plan, measures: Mapping[str, int]) -> dict[str, int]:
     :raises ContributionRefused: a measure is missing, or no integer.
     :raises BoundExceeded: a value outside minimum..bound.
     """
-    return {measure.name: _checked(measure, measures) for measure in plan.measures}
+    return {measure.name: checked_value(measure, measures) for measure in plan.measures}
 
 
 def bins_of(plan: Plan, measures: Mapping[str, int]) -> dict[str, int]:
@@ -47,7 +47,8 @@ def section_of(plan: Plan, values: Mapping[str, int], category: str | None) -> i
     return bins_of(plan, values)[ranked.name] if ranked else None
 
 
-def _checked(measure: Measure, measures: Mapping[str, int]) -> int:
+def checked_value(measure: Measure, measures: Mapping[str, int]) -> int:
+    """The value of one measure; raises as :func:`checked` does."""
     value = measures.get(measure.name)
     if type(value) is not int:
         raise ContributionRefused(f"the plan needs {measure.name} as an integer in {measure.unit}")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from protocols.errors import (
-    BoundExceeded,
-    ContributionRefused,
-    OpeningInconsistent,
-)
+from protocols.errors import OpeningInconsistent
 from protocols.federated.masks import Words, to_words
 from protocols.federated.room import check_room
 from protocols.plan import Plan
-from protocols.plan_terms import Measure
+from protocols.values import checked_value
 
 
 class Vector:
@@ -34,7 +30,7 @@ class Vector:
         :raises ContributionRefused: a published measure is missing, or no integer.
         :raises BoundExceeded: a value outside minimum..bound; values are never clipped.
         """
-        return to_words([1, *(_checked(measure, values) for measure in self.measures)])
+        return to_words([1, *(checked_value(measure, values) for measure in self.measures)])
 
     def decode(self, words: Words, members: int) -> dict[str, int]:
         """The sums by measure, from the unmasked sum of ``members`` vectors.
@@ -56,15 +52,3 @@ class Vector:
                     f"the sum of {measure.name} is not one of {members} members within the bounds"
                 )
         return {measure.name: value for measure, value in zip(self.measures, sums, strict=True)}
-
-
-def _checked(measure: Measure, values: Mapping[str, int]) -> int:
-    value = values.get(measure.name)
-    if type(value) is not int:
-        raise ContributionRefused(f"the plan needs {measure.name} as an integer in {measure.unit}")
-    if not measure.minimum <= value <= measure.bound:
-        raise BoundExceeded(
-            f"{measure.name} is outside {measure.minimum}..{measure.bound} {measure.unit}, the "
-            "limits that the plan names: check the unit of the source, or ask for another plan"
-        )
-    return value
