@@ -49,10 +49,7 @@ class MaskGraph:
     @cached_property
     def _ring(self) -> tuple[list[int], list[int]]:
         """The places in the ring's order, and each place's spot on it."""
-        domain = length_prefixed((b"cefed/mask-graph/v1", self._seed))
-        stream = hashlib.shake_256(domain).digest(KEY_BYTES * self.size)
-        keys = [stream[i : i + KEY_BYTES] for i in range(0, len(stream), KEY_BYTES)]
-        ring = sorted(range(self.size), key=lambda place: (keys[place], place))
+        ring = _shuffled(b"cefed/mask-graph/v1", self._seed, self.size)
         at = [0] * self.size
         for spot, place in enumerate(ring):
             at[place] = spot
@@ -63,7 +60,11 @@ def committee(seed: bytes, size: int, members: int) -> tuple[int, ...]:
     """``members`` of the places ``0 .. size - 1``, ascending: who signs a list of survivors."""
     if members >= size:
         return tuple(range(size))
-    domain = length_prefixed((b"cefed/committee/v1", seed))
-    stream = hashlib.shake_256(domain).digest(KEY_BYTES * size)
+    return tuple(sorted(_shuffled(b"cefed/committee/v1", seed, size)[:members]))
+
+
+def _shuffled(domain: bytes, seed: bytes, size: int) -> list[int]:
+    """The places ``0 .. size - 1`` in an order that follows from a hash."""
+    stream = hashlib.shake_256(length_prefixed((domain, seed))).digest(KEY_BYTES * size)
     keys = [stream[i : i + KEY_BYTES] for i in range(0, len(stream), KEY_BYTES)]
-    return tuple(sorted(sorted(range(size), key=lambda place: (keys[place], place))[:members]))
+    return sorted(range(size), key=lambda place: (keys[place], place))
