@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from protocols.errors import InvalidSignature, MalformedMessage, PlanError
-from protocols.federated.masks import KEY_BYTES, RoundKey
+from protocols.federated.masks import KEY_BYTES, is_usable
 from protocols.signing import SigningKey, VerifyKey, open_signed
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import decode, encode
@@ -18,9 +18,6 @@ from protocols.wire.codec import decode, encode
 KIND = "round-key"
 MAX_BYTES = 512
 """The largest signed round key that is looked at; all of one kind have the same length."""
-
-_PROBE = RoundKey(bytes(range(KEY_BYTES)))
-"""A key of nobody's: what it cannot agree with is a key of low order."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,6 @@ def read_round_key(
     sizes = len(message.mask_key), len(message.seal_key)
     if sizes != (KEY_BYTES, KEY_BYTES if sealing else 0):
         raise MalformedMessage("round key: not exactly the keys that the round's mode needs")
-    for public in filter(None, (message.mask_key, message.seal_key)):
-        _PROBE.agree(public, ())
+    if not all(is_usable(key) for key in (message.mask_key, message.seal_key) if key):
+        raise MalformedMessage("a round key of low order")
     return RoundKeys(statement.signer, message.mask_key, message.seal_key, data)

@@ -27,6 +27,19 @@ KEY_BYTES = 32
 WORD_BYTES = 8
 _NONCE = bytes(16)  # each key makes one stream
 
+_FIELD = 2**255 - 19
+_LOW_ORDER = frozenset(
+    {
+        0,
+        1,
+        _FIELD - 1,
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    }
+)
+"""The u-coordinates of all points whose order divides 8, on the curve and on its twist: what is
+agreed on with them is 0 (Bernstein, "A state-of-the-art Diffie-Hellman function", validation)."""
+
 Words = NDArray[np.uint64]
 """A vector; addition and subtraction wrap around, which is what is wanted."""
 
@@ -60,6 +73,15 @@ class RoundKey(Secret):
         first, second = sorted((self.public, other))
         info = length_prefixed((b"cefed/round-key/v1", *context, first, second))
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(shared)
+
+
+def is_usable(public: bytes) -> bool:
+    """Whether a key can be agreed with: 32 bytes that are no point of low order.
+
+    As X25519 does (RFC 7748), it looks at 255 bits, and at those modulo the field's prime.
+    """
+    u = int.from_bytes(public, "little") & (1 << 255) - 1
+    return len(public) == KEY_BYTES and u % _FIELD not in _LOW_ORDER
 
 
 def expand(key: bytes, words: int) -> Words:

@@ -20,9 +20,10 @@ from protocols.federated.totals.release import make_release
 from protocols.federated.totals.setting import Setting
 from protocols.federated.totals.stages import Stage
 from protocols.federated.totals.statements import Dealt, read_dealt, read_masked, read_revealed
-from protocols.federated.totals.steps import Steps, make_step, read_answer
+from protocols.federated.totals.steps import make_step, read_answer
 from protocols.federated.totals.survivors import Survivors, quorum_of, read_signature
 from protocols.hashing import domain_hash
+from protocols.on_demand import OnDemand
 from protocols.places import Place
 from protocols.roster import Roster
 from protocols.signing import SigningKey
@@ -63,7 +64,7 @@ class Gathering:
 
     def steps(self) -> Mapping[int, bytes]:
         """What goes to each member that owes an answer in this stage, by its roster place."""
-        return Steps(set(self._asked) - self._answered, self._step)
+        return OnDemand(set(self._asked) - self._answered, self._step)
 
     def receive(self, place: int, answer: bytes) -> None:
         """Take a member's answer; the same one again changes nothing.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from protocols.errors import InvalidSignature, MalformedMessage, PlanError
@@ -59,25 +58,6 @@ def invitation(step: Step) -> TotalsDescription:
             f"a step of stage {step.stage} for a round that this node was not invited to"
         )
     return TotalsDescription(step.message.keys.plan, step.message.keys.place)
-
-
-class Steps(Mapping[int, bytes]):
-    """Steps by roster place, each made when it is asked for: all at once may be gigabytes."""
-
-    def __init__(self, places: Iterable[int], make: Callable[[int], bytes]) -> None:
-        self._places = dict.fromkeys(sorted(places))
-        self._make = make
-
-    def __getitem__(self, place: int) -> bytes:
-        if place not in self._places:
-            raise KeyError(place)
-        return self._make(place)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
 
 
 _PARTS = dict(zip(ANSWERED, ("round_key", "dealt", "masked", "survivors", "revealed"), strict=True))

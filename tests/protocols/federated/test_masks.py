@@ -14,6 +14,7 @@ from protocols.federated.masks import (
     added,
     expand,
     from_bytes,
+    is_usable,
     pairwise,
     to_bytes,
     to_words,
@@ -88,10 +89,44 @@ def test_a_mask_is_bound_to_its_context_and_its_two_members() -> None:
     assert len({agreed, *others}) == 6
 
 
-@pytest.mark.parametrize("public", [b"", bytes(31), bytes(33), bytes(32), b"\1" + bytes(31)])
-def test_keys_that_are_none_or_of_low_order(public: bytes) -> None:
+FIELD = 2**255 - 19
+LOW_ORDER = [
+    0,
+    1,
+    FIELD - 1,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+]
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_keys_of_another_length(size: int) -> None:
+    assert not is_usable(b"\7" * size)
+    with pytest.raises(MalformedMessage):
+        key(1).agree(b"\7" * size, CONTEXT)
+
+
+@pytest.mark.parametrize("u", [*LOW_ORDER, FIELD, FIELD + 1])
+@pytest.mark.parametrize("top", [0, 1 << 255])
+def test_keys_of_low_order_however_they_are_written(u: int, top: int) -> None:
+    """Modulo the prime, and with the bit that X25519 does not read: it agrees on nothing with them.
+
+    Its own refusal is what our list of such points is held against.
+    """
+    public = (u + top).to_bytes(32, "little")
+    assert not is_usable(public)
     with pytest.raises(MalformedMessage):
         key(1).agree(public, CONTEXT)
+
+
+@given(st.binary(min_size=32, max_size=32) | st.sampled_from(LOW_ORDER).map(lambda u: u ^ 2))
+def test_a_key_is_usable_when_x25519_agrees_with_it(near: bytes | int) -> None:
+    public = near if isinstance(near, bytes) else near.to_bytes(32, "little")
+    try:
+        agreed = len(key(1).agree(public, CONTEXT)) == 32
+    except MalformedMessage:
+        agreed = False
+    assert is_usable(public) is agreed
 
 
 def test_nobody_neighbours_itself() -> None:
