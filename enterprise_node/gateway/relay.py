@@ -28,6 +28,8 @@ ASK_AGAIN_SECONDS = 600.0
 REFUSED = "refused"
 """Before the digest of a masked vector that the coordinator refused: it is not handed in again."""
 
+OPEN = "open"
+MASKING = "masking"
 ENDED = frozenset({"released", "withheld", "cancelled"})
 PUBLISHED = frozenset({"released", "withheld"})
 
@@ -266,20 +268,30 @@ class Relay:
                 self._state.forget(deed_of(envelope))
 
     def _describe(self, bearer: bytes, round_id: str) -> None:
+        """Bring a description that says something new.
+
+        Of the state the private side only asks whether contributions are taken, and not once the
+        coordinator has taken its own.
+        """
         told = self._client.describe(bearer, round_id)
-        self._bring("description", "round", round_id, told.SerializeToString(deterministic=True))
+        payload = told.SerializeToString(deterministic=True)
+        taken = self._state.number(f"index {round_id}") is not None
+        told.state = OPEN if told.state == OPEN or taken else ""
+        news = told.SerializeToString(deterministic=True)
+        self._bring("description", "round", round_id, payload, news)
 
     def _bring_masking(self, bearer: bytes, round_id: str) -> None:
-        self._bring("masking", "masking", round_id, self._client.masking(bearer, round_id))
+        masking = self._client.masking(bearer, round_id)
+        self._bring("masking", "masking", round_id, masking, masking)
 
     def _bring_release(self, bearer: bytes, round_id: str, receipt: bytes | None) -> None:
         """The release, and what shows that the contribution of the receipt is counted in it."""
         index = index_of(receipt) or self._state.number(f"index {round_id}")
         self._put("release", round_id, self._client.outcome(bearer, round_id, index))
 
-    def _bring(self, what: str, kind: str, round_id: str, payload: bytes) -> None:
-        """Hand something in, unless it was the last of its kind about the round."""
-        content = hashlib.sha256(payload).hexdigest()
+    def _bring(self, what: str, kind: str, round_id: str, payload: bytes, news: bytes) -> None:
+        """Hand something in, unless the last of its kind about the round had the same news."""
+        content = hashlib.sha256(news).hexdigest()
         if not self._state.is_done(f"{what} {round_id}", content):
             self._put(kind, round_id, payload)
             self._state.done(f"{what} {round_id}", content)

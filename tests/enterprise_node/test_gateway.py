@@ -111,14 +111,14 @@ def test_a_full_or_read_only_exchange_ends_no_gateway(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    scene.desk.state = "closing"
+    scene.desk.state = "released"
     service = Service(scene.relay(), 0.1)
     with monkeypatch.context() as patch:
         patch.setattr("protocols.files.os.fsync", full)
         assert service.step() is None
     assert service.trouble() == ["StorageError"]
     assert service.step() is not None
-    assert inbox_kinds(scene) == ["round"]
+    assert inbox_kinds(scene) == ["release"]
 
 
 def test_a_node_that_is_not_admitted_hears_of_it_once(tmp_path: Path) -> None:
@@ -175,10 +175,37 @@ def test_what_a_coordinator_says_after_the_end_is_the_release_and_the_own_entry(
     scene.desk.state = "released"
     scene.desk.asked.clear()
     scene.relay().step()
-    assert inbox_kinds(scene) == ["release", "round"]
+    assert inbox_kinds(scene) == ["release"]
     assert scene.desk.asked == ["rounds", "describe", "outcome"]
     scene.relay().step()
     assert scene.desk.asked[3:] == ["rounds"], "an ended round is asked about once"
+
+
+def test_what_the_trustees_do_is_no_news_to_a_member_that_has_contributed(scene: Scene) -> None:
+    for state in ("closing", "closed", "certified", "pending"):
+        scene.desk.state = state
+        scene.relay().step()
+        assert inbox_kinds(scene) == []
+
+
+def test_a_member_that_has_not_contributed_hears_that_it_may_or_no_longer_may(
+    tmp_path: Path,
+) -> None:
+    scene = make_scene(tmp_path)
+    scene.step()
+    for state, kinds in (
+        ("proposed", ["round"]),
+        ("open", ["round"]),
+        ("open", []),
+        ("closing", ["round"]),
+        ("closed", []),
+        ("open", ["round"]),
+    ):
+        scene.desk.state = state
+        scene.relay().step()
+        assert inbox_kinds(scene) == kinds
+        for path in scene.exchange.inbox.folder.iterdir():
+            path.unlink()
 
 
 def test_an_unknown_file_in_the_outbox_goes_nowhere(scene: Scene) -> None:

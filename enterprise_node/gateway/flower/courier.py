@@ -18,19 +18,24 @@ from enterprise_node.errors import NodeError
 from enterprise_node.gateway.client import CoordinatorClient
 from enterprise_node.gateway.errors import CoordinatorUnreachable
 from enterprise_node.gateway.flower.mirror import Mirror
-from enterprise_node.gateway.relay import ENDED, Relay
+from enterprise_node.gateway.relay import ENDED, MASKING, OPEN, Relay
 from protocols.errors import MalformedMessage, StorageError
 from protocols.service.flower.letters import Letter
 from protocols.service.flower.post import Post, Reply
 
 LOG = logging.getLogger("cefed.flower")
 
-RELAYS_AT_A_TIME = 4
-"""Threads that speak to the coordinator. Its own answers take longer than a relay's work."""
+RELAYS_AT_A_TIME = 16
+"""Threads that speak to the coordinator. Nearly all of a relay's time it waits: for the
+coordinator's answer, which is durable, and for its own files to be so."""
 
 IDLE_SECONDS = 15.0
-"""After so long without anything new, each relay looks for itself: what is waited for of one node
-alone shows in no round's state."""
+IDLE_SHARE = 20
+"""After so long without anything new, and so many times as long as it takes, each relay looks for
+itself: what is waited for of one node alone shows in no round's state."""
+
+CONCERNING = frozenset({OPEN, MASKING, *ENDED})
+"""The states in which there is something for a node. What lies between is the trustees' work."""
 
 EARLY = "proposed"
 """The state of a round that the trustees have not all seen yet: nodes could not answer it."""
@@ -92,6 +97,7 @@ class Courier:
         self._relays: dict[int, Relay] = {}
         self._seen: dict[int, Mapping[str, str]] = {}
         self._moved = time.monotonic()
+        self._patience = IDLE_SECONDS
         self.outcome = Outcome()
 
     def run(self, errand: Errand, nodes: Callable[[], Iterable[int]]) -> Outcome:
@@ -100,18 +106,21 @@ class Courier:
         :param nodes: the nodes that are there now.
         """
         end = time.monotonic() + errand.seconds
+        left: list[int] = []
         while time.monotonic() < end:
             known = list(nodes())
             new = [node for node in known if node not in self._mirrors]
-            due = known if errand.every_time else new or self._with_something(known)
+            due = known if errand.every_time else new or left
             if due:
                 self._exchange(due, errand)
             states = self._look()
+            relayed = 0
             if not self._too_early(errand, states):
-                self._relay(known, states, everybody=errand.every_time or self._idle())
-            if self._finished(errand, known, states):
+                relayed = self._relay(known, states, everybody=errand.every_time or self._idle())
+            left = self._with_something(known) if due or relayed else []
+            if known and self._ended(errand, states) and not left:
                 break
-            if errand.every_time or not self._with_something(known):
+            if errand.every_time or not left:
                 time.sleep(errand.pause_seconds)
         self.outcome.exchanges = self._post.exchanges
         return self.outcome
@@ -163,25 +172,34 @@ class Courier:
 
     def _idle(self) -> bool:
         """Whether so long nothing moved that every relay looks for itself, once."""
-        if time.monotonic() - self._moved < IDLE_SECONDS:
-            return False
-        self._moved = time.monotonic()
-        return True
+        return time.monotonic() - self._moved >= self._patience
 
-    def _relay(self, nodes: Iterable[int], states: Mapping[str, str], *, everybody: bool) -> None:
-        """Run the relays of those who sent something new, or for whom a round went on."""
+    def _relay(self, nodes: Iterable[int], states: Mapping[str, str], *, everybody: bool) -> int:
+        """Run the relays of those who sent something new, or whom a round's state concerns.
+
+        :returns: how many ran.
+        """
+        concerning = {name: state for name, state in states.items() if state in CONCERNING}
         due = [
             node
             for node in nodes
             if node in self._mirrors
-            and (everybody or self._mirrors[node].changed or self._seen.get(node) != states)
+            and (
+                everybody
+                or self._mirrors[node].changed
+                or not concerning.items() <= self._seen.get(node, {}).items()
+            )
         ]
-        if due:
-            self._moved = time.monotonic()
+        started = time.monotonic()
         with ThreadPoolExecutor(RELAYS_AT_A_TIME) as pool:
             for node, passed in zip(due, pool.map(self._step, due), strict=True):
                 if passed:
-                    self._seen[node] = dict(states)
+                    self._seen[node] = {**self._seen.get(node, {}), **concerning}
+        if due:
+            self._moved = time.monotonic()
+        if everybody:
+            self._patience = max(IDLE_SECONDS, IDLE_SHARE * (self._moved - started))
+        return len(due)
 
     def _step(self, node: int) -> bool:
         mirror = self._mirrors[node]
@@ -200,8 +218,5 @@ class Courier:
             self.outcome.refused.append(text)
         return True
 
-    def _finished(self, errand: Errand, nodes: Iterable[int], states: Mapping[str, str]) -> bool:
-        if not errand.rounds or not nodes:
-            return False
-        ended = all(states.get(round_id) in ENDED for round_id in errand.rounds)
-        return ended and not self._with_something(nodes)
+    def _ended(self, errand: Errand, states: Mapping[str, str]) -> bool:
+        return bool(errand.rounds) and all(states.get(name) in ENDED for name in errand.rounds)
