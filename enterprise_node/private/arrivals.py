@@ -9,7 +9,7 @@ import hashlib
 import json
 
 from enterprise_node.errors import EnvelopeDamaged, ReleaseRefused
-from enterprise_node.exchange import Envelope
+from enterprise_node.exchange import Envelope, Mailbox
 from enterprise_node.private import masking, outlook
 from enterprise_node.private.events import NOTICE, RECEIPT, REFUSED, RELEASE, Event
 from enterprise_node.private.identity import take_certificate
@@ -44,10 +44,12 @@ class Arrivals:
 
     :param coordinator: the policy's; None if there is no policy, and then nothing is taken that
         needs one.
+    :param outbox: what has left, or is about to.
     """
 
-    def __init__(self, store: NodeStore, coordinator: VerifyKey) -> None:
+    def __init__(self, store: NodeStore, coordinator: VerifyKey, outbox: Mailbox) -> None:
         self._store = store
+        self._outbox = outbox
         self._coordinator = coordinator
         self._noticeboard = Noticeboard(store.notices_path)
 
@@ -114,7 +116,9 @@ class Arrivals:
         if folder.release_path.exists() or outlook.cancelled(folder, policy) is not None:
             return None  # nobody waits for it any more, and the secrets for it are gone
         terms = read_offer_terms(offer, policy, folder.round_id)
-        return masking.answer(self._store, folder, terms, self._store.key(), payload)
+        envelope = self._outbox.get("masked", folder.round_id)
+        standing = envelope.payload if envelope is not None else None
+        return masking.answer(self._store, folder, terms, self._store.key(), payload, standing)
 
     def _totals(self, folder: RoundFolder, payload: bytes) -> Event | None:
         if folder.offered() is not None:

@@ -25,11 +25,12 @@ from enterprise_node.errors import MaskingRefused, NodeStoreError
 from enterprise_node.private.events import MASKED, Event
 from enterprise_node.private.rounds import RoundFolder
 from enterprise_node.private.store import NodeStore
+from protocols.errors import ProtocolError
 from protocols.federated import keys, masked
 from protocols.federated.masks import KEY_BYTES, RoundKey
 from protocols.hashing import length_prefixed
 from protocols.plan import Mode, Plan
-from protocols.signing import SigningKey, open_signed
+from protocols.signing import SigningKey, VerifyKey, open_signed
 from protocols.terms import CommonTerms
 from protocols.wire import messages_pb2 as pb
 from protocols.wire import service_pb2
@@ -62,13 +63,21 @@ def round_key(folder: RoundFolder, plan: Plan, signer: SigningKey, version: int)
 
 
 def answer(
-    store: NodeStore, folder: RoundFolder, terms: CommonTerms, signer: SigningKey, payload: bytes
+    store: NodeStore,
+    folder: RoundFolder,
+    terms: CommonTerms,
+    signer: SigningKey,
+    payload: bytes,
+    standing: bytes | None,
 ) -> Event | None:
     """Mask what was contributed for the certificate that came; None if that was done already.
 
     The statement stays in the folder; :mod:`enterprise_node.private.answering` sends it.
 
     :param payload: a MaskingReply as the gateway brought it.
+    :param standing: the masked statement in the outbox, if one is there. A folder that was restored
+        from a backup does not know that it has masked; the outbox is not restored with it, as a
+        rule.
     :raises MaskingRefused: this node has masked for another certificate, or contributed nothing
         that this one counts.
     :raises ProtocolError: what came does not hold.
@@ -77,9 +86,12 @@ def answer(
     reply = decode(service_pb2.MaskingReply, payload, masked.max_reply_bytes(plan, trustees))
     own = _counted_key(folder, plan, signer, reply)
     read = masked.read_masking(reply, plan, terms.ceremony, signer.public, own.signed)
-    before = folder.masked()
+    held = folder.masked()
+    before = held or _made_by(signer.public, plan, standing)
     if before is not None:
         if _basis(before) == read.certificate.hash:
+            if held is None:
+                folder.keep("masked", before)
             return None
         raise MaskingRefused(
             plan.round_id,
@@ -172,6 +184,21 @@ def _seed(folder: RoundFolder, version: int) -> bytes:
             f"{folder.folder / _name(version)} is damaged; restore it from a backup of this round"
         )
     return seed
+
+
+def _made_by(member: VerifyKey, plan: Plan, statement: bytes | None) -> bytes | None:
+    """A masked statement, if it is this member's and of this round; anybody may have put one there.
+
+    :returns: None if it is not, or if there is none.
+    """
+    if statement is None:
+        return None
+    try:
+        opened = open_signed(statement, "masked", MAX_LARGE)
+        message = decode(pb.Masked, opened.payload, MAX_LARGE)
+    except ProtocolError:
+        return None
+    return statement if opened.signer == member and message.plan_hash == plan.hash else None
 
 
 def _basis(statement: bytes) -> bytes:

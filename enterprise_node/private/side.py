@@ -134,7 +134,7 @@ class PrivateSide:
         ]
         if any(item.aside for item in damaged):
             self.repeat_everything()
-        arrivals = Arrivals(self._store, coordinator)
+        arrivals = Arrivals(self._store, coordinator, self._exchange.outbox)
         for path, envelope in sorted(taken, key=lambda item: _order(item[1])):
             event = _handled(arrivals, envelope)
             if event is not None:

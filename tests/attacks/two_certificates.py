@@ -6,8 +6,8 @@ certificate of a round, and the vectors of everybody are needed, so one honest n
 lists keeps the second sum closed. Its vector for the first is of no use there, since masks are
 bound to the certificate: that is tried, too.
 
-Removed by ``--weakened``: what the node remembers of having masked, as if its folder had been
-restored from a backup in the middle of the round.
+Removed by ``--weakened``: what the node remembers of having masked, and what is left of it in its
+outbox, as if folder and exchange had been restored from a backup in the middle of the round.
 """
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ def run(weakened: bool) -> Result:
                 stopped.append(str(error))
             if weakened:
                 scene.store.round(ROUND).drop("masked")
+                scene.exchange.outbox.withdraw("masked", ROUND)
     return Result(
         had="the coordinator's key, q trustees, and every member that is asked but one node",
         did="had the node mask for a second list, without one member, and subtracted",
         planted={name: FIGURES[name] for name in MEASURES},
         gained=_difference(*sums) if len(sums) > 1 else None,
         stopped_by=tuple(stopped),
-        removed="what the node remembers of having masked" if weakened else "",
+        removed="what the node remembers of having masked, and its outbox" if weakened else "",
     )
 
 

@@ -28,7 +28,10 @@ from protocols.certificate import BandCertificate
 from protocols.enrolment import issue
 from protocols.noise_terms import Noise
 from protocols.notices import make_cancellation
+from protocols.wire import messages_pb2 as pb
 from protocols.wire import service_pb2
+from protocols.wire.codec import encode
+from tests import keys
 from tests.enterprise_node.ring import FIGURES, OTHERS, Ring, certified_scene
 from tests.enterprise_node.scene import COORDINATOR, ROUND, Scene, own_of
 
@@ -115,6 +118,32 @@ def test_another_certificate_of_the_round_is_refused(ring: Ring) -> None:
     assert event.kind == "refused"
     assert "masked its figures for another one" in event.text
     assert sent(ring.scene) == before
+
+
+def test_a_folder_that_forgot_what_it_masked_is_told_by_its_outbox(ring: Ring) -> None:
+    """It was restored from a backup, of between contributing and masking."""
+    bring(ring)
+    before, folder = sent(ring.scene), ring.scene.store.round(ROUND)
+    folder.drop("masked")
+    other = ring.reply(replace(ring, statement_hash=b"\1" * 32).certificate())
+    assert [event.kind for event in bring(ring, other)] == ["refused"]
+    assert sent(ring.scene) == before
+    assert folder.masked() is None
+    assert bring(ring) == []
+    assert folder.masked() == before == sent(ring.scene)
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another member's", "of another round"])
+def test_what_others_put_into_the_outbox_keeps_no_member_from_masking(
+    ring: Ring, whose: str
+) -> None:
+    signer = keys.signing_key(3) if whose == "another member's" else ring.scene.store.key()
+    plan_hash = bytes(32) if whose == "of another round" else ring.plan.hash
+    message = pb.Masked(plan_hash=plan_hash, basis=b"\1" * 32, words=b"")
+    forged = b"x" if whose == "nobody's" else signer.sign("masked", encode(message))
+    ring.scene.exchange.outbox.put(Envelope("masked", ROUND, forged))
+    assert [event.kind for event in bring(ring)] == ["masked"]
+    assert sent(ring.scene) != forged
 
 
 def test_the_figures_are_those_that_were_contributed(ring: Ring) -> None:
