@@ -15,7 +15,15 @@ from protocols.federated import masks, sections
 from protocols.federated.masked import KIND, MaskingTerms, mask, read_masking
 from protocols.wire import messages_pb2 as pb
 from protocols.wire.codec import encode
-from tests.attacks.cancelling_vector import ALONE, GUESSED, INVENTED, LIAR, VICTIM, vector
+from tests.attacks.cancelling_vector import (
+    ALONE,
+    GUESSED,
+    INVENTED,
+    LIAR,
+    VICTIM,
+    gained_from,
+    vector,
+)
 from tests.attacks.play import encrypt, folder, released, serving, sign_plaintexts, submit
 from tests.attacks.result import Result, main
 from tests.trustee.scene import Scene, member_key, values
@@ -41,17 +49,11 @@ def run(weakened: bool = False) -> Result:
             state = run_trustees(board, services)
         document = released(board, scene)
         board.close()
-    gained = None
-    if document is not None and not document["withheld"]:
-        # Bands rise with the indicator, and the victim's is the lowest.
-        found = document["bands"][0]["measures"]
-        known = {name: sum(member[name] for member in INVENTED) for name in found}
-        gained = {name: int(found[name]["value"]) - known[name] for name in found}
     return Result(
         had="a place on the roster, changed software, a guess of the victim's bin and size",
         did="masked four invented members less three guessed ones as its own vector",
         planted={name: ALONE[name] for name in ("output", "emissions")},
-        gained=gained,
+        gained=gained_from(document),
         figures={"the round's state": state},
     )
 

@@ -14,6 +14,8 @@ yet. It needs a rough guess of the victim's bin and size, and of three members o
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.attacks.play import (
     encrypt,
     folder,
@@ -55,19 +57,23 @@ def run(weakened: bool = False) -> Result:
             state = run_trustees(board, services)
         document = released(board, scene)
         board.close()
-    gained = None
-    if document is not None and not document["withheld"]:
-        # Bands rise with the indicator, and the victim's is the lowest.
-        found = document["bands"][0]["measures"]
-        known = {name: sum(member[name] for member in INVENTED) for name in found}
-        gained = {name: int(found[name]["value"]) - known[name] for name in found}
     return Result(
         had="a place on the roster, changed software, a guess of the victim's bin and size",
         did="sent four invented members less three guessed ones as its own contribution",
         planted={name: ALONE[name] for name in ("output", "emissions")},
-        gained=gained,
+        gained=gained_from(document),
         figures={"the round's state": state},
     )
+
+
+def gained_from(document: dict[str, Any] | None) -> dict[str, int] | None:
+    """The victim's figures: its band's sums less what was invented. None if none are out."""
+    if document is None or document["withheld"]:
+        return None
+    # Bands rise with the indicator, and the victim's is the lowest.
+    found = document["bands"][0]["measures"]
+    known = {name: sum(member[name] for member in INVENTED) for name in found}
+    return {name: int(found[name]["value"]) - known[name] for name in found}
 
 
 def vector(scene: Scene) -> list[int]:
