@@ -8,6 +8,7 @@ hold of gets the steps of that member, sealed for it, and keeps it out of the ro
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,7 @@ from coordinator.folder import Office
 from coordinator.totals import Account, Conductor, Patience, binding_of
 from protocols.federated.totals.gathering import Gathering
 from protocols.files import read_limited
+from protocols.on_demand import OnDemand
 from protocols.passes import InvalidPass, read_pass
 from protocols.plan import Plan
 from protocols.roster import Roster
@@ -36,7 +38,7 @@ RELEASE: Final = "release"
 PASS: Final = "pass"  # noqa: S105 - the name of a kind of envelope
 
 EXCHANGE_SECONDS: Final = 600.0
-"""How long one exchange waits for replies, if the stage has so long."""
+"""How long one exchange waits for replies, unless the run says otherwise or the stage ends."""
 
 Hear = Callable[[int, Reply], None]
 
@@ -48,6 +50,7 @@ class Members:
     :param roster: whose members are asked.
     :param round_id: the subject of the round's envelopes.
     :param coordinator: whom the passes are for.
+    :param seconds: how long one exchange waits for replies.
     :param hear: called with every reply, e.g. to count what a simulation measures.
     """
 
@@ -58,9 +61,11 @@ class Members:
         round_id: str,
         coordinator: VerifyKey,
         *,
+        seconds: float = EXCHANGE_SECONDS,
         hear: Hear | None = None,
     ) -> None:
         self._post = post
+        self._seconds = seconds
         self._round_id = round_id
         self._coordinator = coordinator
         self._hear = hear
@@ -83,24 +88,30 @@ class Members:
         visited without it.
         """
         self._came.clear()
-        letters: dict[int, Letter] = {}
-        for place, step in steps.items():
-            if place in self._nodes:
-                fresh = self._brought.get(place) != step
-                items = (Item(STEP, self._round_id, step),) if fresh else ()
-                letters[self._nodes[place]] = Letter(items=items)
-        silent = self._exchange(letters, min(seconds, EXCHANGE_SECONDS))
-        for node in letters.keys() - silent:
+        asked: dict[int, bytes] = {}
+
+        def letter(node: int) -> Letter:
             place = self._members[node]
-            self._brought[place] = steps[place]
+            step = steps[place]
+            asked[place] = hashlib.sha256(step).digest()
+            fresh = self._brought.get(place) != asked[place]
+            return Letter(items=(Item(STEP, self._round_id, step),) if fresh else ())
+
+        nodes = [self._nodes[place] for place in steps if place in self._nodes]
+        silent = self._exchange(OnDemand(nodes, letter), seconds)
+        for node in set(nodes) - silent:
+            place = self._members[node]
+            self._brought[place] = asked[place]
         return {place: answer for place, answer in self._came.items() if place in steps}
 
-    def publish(self, release: bytes, seconds: float) -> None:
+    def publish(self, release: bytes) -> None:
         """Give every node the round's release."""
         letter = Letter(items=(Item(RELEASE, self._round_id, release),))
-        self._exchange(dict.fromkeys(self._nodes.values(), letter), seconds)
+        self._exchange(dict.fromkeys(self._nodes.values(), letter), self._seconds)
 
     def _exchange(self, letters: Mapping[int, Letter], seconds: float) -> frozenset[int]:
+        """:param seconds: what is left for it."""
+        seconds = min(seconds, self._seconds)
         silent = frozenset(self._post.deliver(letters, seconds, self._take))
         if silent:
             LOG.warning("%d of %d nodes did not answer", len(silent), len(letters))
@@ -134,6 +145,7 @@ def conduct(post: Post, settings: UserConfig, hear: Hear | None = None) -> Accou
     roster. ``folder``: the round's own, for journal, release and report. ``stage-seconds``,
     ``grace-seconds``, ``enough``: how long members are waited for, see
     :class:`~coordinator.totals.Patience`; ``enough`` is a fraction such as ``4/5``.
+    ``exchange-seconds``: how long one exchange waits for replies.
 
     :raises ProtocolError: files that do not belong together.
     :raises CoordinatorError: the round's folder cannot be used.
@@ -148,8 +160,9 @@ def conduct(post: Post, settings: UserConfig, hear: Hear | None = None) -> Accou
         visits=int(settings.get("visits", Patience.visits)),
         enough=Fraction(str(settings.get("enough", Patience.enough))),
     )
-    members = Members(post, roster, plan.round_id, coordinator.public, hear=hear)
-    found = members.greet(post.nodes(), min(EXCHANGE_SECONDS, patience.stage_seconds))
+    seconds = float(settings.get("exchange-seconds", EXCHANGE_SECONDS))
+    members = Members(post, roster, plan.round_id, coordinator.public, seconds=seconds, hear=hear)
+    found = members.greet(post.nodes(), patience.stage_seconds)
     LOG.info("%d of %d members are behind the nodes of this run", found, plan.participants)
     conductor = Conductor(
         Gathering(signed, roster, coordinator),
@@ -163,7 +176,7 @@ def conduct(post: Post, settings: UserConfig, hear: Hear | None = None) -> Accou
     )
     account = conductor.run()
     if account.release is not None:
-        members.publish(account.release, EXCHANGE_SECONDS)
+        members.publish(account.release)
     return account
 
 

@@ -87,7 +87,7 @@ def run_on_flower(
     *,
     hear: Hear | None = None,
     check: Callable[[], None] | None = None,
-    cores: int | None = None,
+    workers: int | None = None,
 ) -> FlowerRun:
     """Run an app on the simulation engine and stop everything again, whatever happens.
 
@@ -98,14 +98,15 @@ def run_on_flower(
     :param work: the run's own folder, made here.
     :param hear: called with each line that the ServerApp tells, such as every node's answer.
     :param check: called while waiting; what it raises ends the run.
-    :param cores: how many nodes work at a time; by default as many as there are processors.
+    :param workers: how many nodes work at a time; by default one more than there are cores, since
+        nodes wait for the disk.
     :raises OptionError: Flower or Ray is not installed, or no such app.
     :raises ProcessFailed: the run failed, with the end of its log.
     :raises OutputError: ``work`` cannot be made.
     """
     if app not in APPS:
         raise OptionError(f"no Flower app {app!r}; there are {', '.join(APPS)}")
-    engine = _Engine(work, cores or os.cpu_count() or 1)
+    engine = _Engine(work, workers or (os.cpu_count() or 1) + 1)
     config = {"nodes": nodes, "folder": str(engine.folder / "mirrors"), **run_config}
     config["told"] = str(engine.told)
     started = time.monotonic()
@@ -120,9 +121,9 @@ def run_on_flower(
 class _Engine:
     """One SuperLink, its home and its processes."""
 
-    def __init__(self, work: Path, cores: int) -> None:
+    def __init__(self, work: Path, workers: int) -> None:
         self.folder = self._work = work.resolve()
-        self._cores = cores
+        self._workers = workers
         self._home = self._work / "home"
         self._empty = self._work / "empty"
         self._log = self._work / "superlink.log"
@@ -186,7 +187,7 @@ class _Engine:
         settings.write_text("".join(lines), encoding="utf-8")
         federation = (
             f"num-supernodes={nodes} client-resources-num-cpus=1 client-resources-num-gpus=0.0 "
-            f"init-args-num-cpus={self._cores}"
+            f"init-args-num-cpus={self._workers}"
         )
         answer = self._flwr(
             *("run", str(folder), CONNECTION, "--format", "json"),

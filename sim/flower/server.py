@@ -29,6 +29,7 @@ from enterprise_node.gateway.flower.server import errand, target
 from protocols.service.flower.letters import Letter
 from protocols.service.flower.post import SIMULATED_IN_FLIGHT, Post, Reply, show_log
 from sim.errors import OptionError, SimulationError
+from sim.flower.priority import give_way
 
 JOIN_SECONDS = 600.0
 """For all simulated nodes to be registered; 10,000 take about half a minute."""
@@ -85,8 +86,24 @@ def main(grid: Grid, context: Context) -> None:
         if len(found) < wanted:
             raise SimulationError(f"only {len(found)} of {wanted} nodes joined")
         told.say("joined", nodes=len(found))
+        _wake(grid, found[0])
         _TASKS.get(str(settings["task"]), _unknown)(post, settings, told)
         told.say("done", exchanges=post.exchanges)
+
+
+def _wake(grid: Grid, node: int) -> None:
+    """Wait until the engine has started the nodes' processes, and let them go first from then on.
+
+    It forks them from this process, which gRPC's threads do not survive: a connection to a
+    coordinator must not be there before.
+
+    :raises SimulationError: none answers.
+    """
+    post = Post(grid)
+    post.nodes()
+    if post.deliver({node: Letter()}, JOIN_SECONDS, lambda node, reply: None):
+        raise SimulationError("the engine does not start the nodes' processes")
+    give_way()
 
 
 def _relay(post: Post, settings: UserConfig, told: Told) -> None:

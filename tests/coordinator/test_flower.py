@@ -139,7 +139,7 @@ def test_answers_for_other_rounds_and_of_other_kinds_are_left_out() -> None:
 def test_everybody_gets_the_release() -> None:
     heard: list[Letter] = []
     members = members_behind({10: member(KEYS[0], heard), 11: member(KEYS[1], heard)})
-    members.publish(b"signed release", 1.0)
+    members.publish(b"signed release")
     assert [letter.items for letter in heard[2:]] == [
         (Item("release", ROUND, b"signed release"),)
     ] * 2

@@ -3,8 +3,9 @@
 ``Grid.send_and_receive`` pushes everything, holds every reply until the last, and sleeps three
 seconds between two looks. A round has up to 10,000 nodes with 100 KB each, so letters are pushed
 in portions in the order in which the nodes joined, and replies are pulled while others still
-work. The order matters to the simulation engine: it looks for each node's message from the front
-of its store, so that messages pushed in that order are found at once.
+work. The order matters to the simulation engine: it goes over its nodes in that order and looks
+for each one's message from the front of its store, so that messages pushed in that order are found
+at once, and a node without one is looked for among all of them.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from protocols.service.flower.records import (
 LOG = logging.getLogger("cefed.flower")
 
 PORTION = 256
-"""Letters pushed at a time, and about how many replies are asked for at a time."""
+"""Letters pushed at a time, and replies asked for at a time."""
 
 IN_FLIGHT = 2048
 """Letters that are out without a reply: bounds what the SuperLink holds."""
 
-SIMULATED_IN_FLIGHT = 64
-"""The same for the simulation engine. It runs as many at a time as there are cores, and looks
-through all letters that are out once for every node, again and again."""
+SIMULATED_IN_FLIGHT = 1 << 14
+"""The same for the simulation engine: everybody's at once. With a few at a time it would look in
+vain for the letters of all other nodes, among all that are out, again and again."""
 
 SHORT_PAUSE_SECONDS = 0.05
 LONG_PAUSE_SECONDS = 1.0
@@ -105,7 +106,7 @@ class Post:
         self.exchanges += 1
         missing = dict.fromkeys(sorted(letters, key=lambda node: self._order.get(node, 1 << 62)))
         pending = iter(list(missing))
-        waiting: set[str] = set()
+        waiting: dict[str, None] = {}
         end = time.monotonic() + seconds
         pause = SHORT_PAUSE_SECONDS
         more = True
@@ -130,7 +131,7 @@ class Post:
         pending: Iterator[int],
         letters: Mapping[int, Letter],
         seconds: float,
-        waiting: set[str],
+        waiting: dict[str, None],
     ) -> bool:
         """Push the next portion; False when there was none."""
         portion = list(islice(pending, min(PORTION, self._in_flight // 2)))
@@ -140,18 +141,22 @@ class Post:
         ]
         if messages:
             # What the SuperLink does not take has no identifier, and is asked for another time.
-            waiting.update(filter(None, self._grid.push_messages(messages)))
+            waiting.update(dict.fromkeys(filter(None, self._grid.push_messages(messages))))
         return bool(portion)
 
-    def _pull(self, waiting: set[str]) -> Iterator[tuple[int, Reply | None]]:
+    def _pull(self, waiting: dict[str, None]) -> Iterator[tuple[int, Reply | None]]:
         """Replies to letters that are out, each with its node; None for what is no answer.
 
+        The first ones are asked for; if none of them is answered, others are the first next time.
         The SuperLink sees to it that a reply is from the node that its message was for.
         """
-        if not waiting:
-            return
-        for message in self._grid.pull_messages(list(waiting)):
-            waiting.discard(message.metadata.reply_to_message_id)
+        asked = list(islice(waiting, PORTION))
+        messages = list(self._grid.pull_messages(asked)) if asked else []
+        if not messages:
+            for identifier in asked:
+                waiting[identifier] = waiting.pop(identifier)
+        for message in messages:
+            waiting.pop(message.metadata.reply_to_message_id, None)
             node = message.metadata.src_node_id
             yield node, _reply(node, message)
 
