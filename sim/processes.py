@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,10 +74,15 @@ class Child:
 
 
 class Processes:
-    """All processes of a simulation; leaving the context stops them in reverse order."""
+    """All processes of a simulation; leaving the context stops them in reverse order.
+
+    A thread of our own starts them. Ctrl-C raises an exception in the main thread, wherever that
+    is: between the start of a process and the line that notes it, the process would be left.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
+        self._starter = ThreadPoolExecutor(1, "starter")
         self.children: list[Child] = []
 
     def __enter__(self) -> Processes:
@@ -93,9 +98,36 @@ class Processes:
         self.stop()
 
     def start(
-        self, name: str, module: str, arguments: Sequence[str], *, pipes: bool = False
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        pipes: bool = False,
+        variables: Mapping[str, str] | None = None,
     ) -> Child:
-        """Start ``python -m module arguments``; with ``pipes``, stdin and stdout are ours."""
+        """Start ``python -m module arguments``; with ``pipes``, stdin and stdout are ours.
+
+        :param variables: of its environment, beside our own.
+        :raises ProcessFailed: all processes have been stopped already.
+        """
+        try:
+            starting = self._starter.submit(
+                self._start, name, module, arguments, pipes=pipes, variables=variables or {}
+            )
+        except RuntimeError as error:
+            raise ProcessFailed(f"{name} is not started: the simulation was stopped") from error
+        return starting.result()
+
+    def _start(
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        pipes: bool,
+        variables: Mapping[str, str],
+    ) -> Child:
         log = self._logs / f"{name}.log"
         with log.open("ab") as file:
             process = subprocess.Popen(
@@ -103,7 +135,7 @@ class Processes:
                 stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipes else file,
                 stderr=file,
-                env=environment(),
+                env={**environment(), **variables},
                 start_new_session=True,
             )
         child = Child(name, process, log, server=not pipes)
@@ -122,7 +154,11 @@ class Processes:
                 child.check()
 
     def stop(self) -> None:
-        """Stop every process: close pipes, SIGTERM, wait, SIGKILL what is left."""
+        """Stop every process: close pipes, SIGTERM, wait, SIGKILL what is left.
+
+        One that is just being started is stopped as well, and none is started afterwards.
+        """
+        self._starter.shutdown()
         running = [child for child in reversed(self.children) if child.process.poll() is None]
         for child in running:
             _close(child.process.stdin)
