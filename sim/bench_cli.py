@@ -110,7 +110,7 @@ def nodes(
         str, typer.Option(metavar="A,B", help="Numbers of virtual nodes, separated by commas.")
     ] = ",".join(map(str, bench_nodes.SIZES)),
     backends: Annotated[
-        str, typer.Option(metavar="A,B", help="Of paillier, certified, totals.")
+        str, typer.Option(metavar="A,B", help="Of paillier, certified, totals, totals-dropping.")
     ] = ",".join(bench_nodes.BACKENDS),
     engine: Annotated[
         Engine, typer.Option(help="What runs the nodes: processes, or Flower's simulation.")
@@ -136,9 +136,9 @@ def nodes(
     """Whole rounds of many virtual enterprises, each backend beside the others.
 
     Wall time, memory of all processes, bytes and processor time of a node, and how these grow; on
-    Flower's engine an empty app with as many exchanges beside each. Totals are run once more with
-    a fifth of the nodes dropping out. The default takes hours; one that was cut short goes on where
-    it stopped if it is given the same work folder, in whose measured.jsonl the figures are.
+    Flower's engine an empty app with as many exchanges beside each. In totals-dropping a fifth of
+    the nodes drop out. The default takes hours; one that was cut short goes on where it stopped if
+    it is given the same work folder, in whose measured.jsonl the figures are.
 
     Example: cefed bench nodes --sizes 72,1000 --backends certified,totals
     """

@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import product
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ from sim.settings import Engine
 from sim.watching import Watched, run_watched
 
 SIZES = (72, 1_000, 10_000)
-BACKENDS = ("paillier", "certified", "totals")
+DROPPING = "totals-dropping"
+BACKENDS = ("paillier", "certified", "totals", DROPPING)
+"""What can be measured; the last is totals with a fifth of the nodes dropping out."""
+
 DROPPED = "drop-before-masks=20%"
 MEBIBYTE = 1 << 20
 TARGET_SECONDS = {
@@ -87,14 +91,11 @@ class Measured:
 
 
 def cases(sizes: Iterable[int], backends: Iterable[str]) -> list[Case]:
-    """Every size under every backend, and totals with a fifth dropping out beside the clean one."""
-    wanted = []
-    for nodes in sizes:
-        for backend in backends:
-            wanted.append(Case(nodes, backend))
-            if backend == Mode.TOTALS:
-                wanted.append(Case(nodes, backend, dropping=True))
-    return wanted
+    """Every size under every one of :data:`BACKENDS` that is named."""
+    return [
+        Case(nodes, Mode.TOTALS.value, dropping=True) if name == DROPPING else Case(nodes, name)
+        for nodes, name in product(sizes, backends)
+    ]
 
 
 def run(

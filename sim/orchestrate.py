@@ -34,6 +34,9 @@ from sim.progress import Reporter
 
 POLL_SECONDS = 0.25
 STALL_SECONDS = 900.0
+STALL_SECONDS_A_MEMBER = 0.5
+"""So long nothing may move: while trustees check every contribution, nothing shows of it here."""
+
 FINAL = frozenset({"released", "withheld", "cancelled"})
 PUBLISHED = frozenset({"released", "withheld"})
 COLLECTING = frozenset({"proposed", "open"})
@@ -148,6 +151,7 @@ class Orchestra:
         self._reporter = reporter
         self._record = record
         self._members = members
+        self._patience = STALL_SECONDS + STALL_SECONDS_A_MEMBER * members
         self._follow = follow
         self._lock = threading.Lock()
         self._pending: Counter[str] = Counter()
@@ -191,7 +195,7 @@ class Orchestra:
                 ]
             if now != seen:
                 seen, last_change = now, time.monotonic()
-            if time.monotonic() - last_change > STALL_SECONDS:
+            if time.monotonic() - last_change > self._patience:
                 raise ProcessFailed(self._stalled())
             time.sleep(POLL_SECONDS)
         pool.finish()
@@ -277,6 +281,6 @@ class Orchestra:
         waiting = [f"{r.cohort} ({r.state})" for r in self.rounds.values() if r.state not in FINAL]
         logs = sorted({str(child.log.parent) for child in self._processes.children})
         return (
-            f"nothing moved for {STALL_SECONDS:.0f} s; waiting for {', '.join(waiting)}; look into "
-            f"the logs in {', '.join(logs)}"
+            f"nothing moved for {self._patience:.0f} s; waiting for {', '.join(waiting)}; "
+            f"look into the logs in {', '.join(logs)}"
         )

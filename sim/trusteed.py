@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from coordinator import export
@@ -89,7 +90,11 @@ def _start_roles(
     """Start the coordinator, wait for its address, and start the trustees on it."""
     home = settings.work / "coordinator"
     child = processes.start(
-        "coordinator", "cefed", ["coordinator", "serve", str(home), "--listen", "127.0.0.1:0"]
+        "coordinator",
+        "cefed",
+        ["coordinator", "serve", str(home), "--listen", "127.0.0.1:0"],
+        # It checks proofs while everybody else waits for it, so on every core.
+        variables={"CEFED_COORDINATOR_WORKERS": str(os.cpu_count() or 1)},
     )
     address = wait_for_address(child, home / "address")
     office = Office.open(home)

@@ -43,7 +43,7 @@ def measured(nodes: int, *, dropping: bool = False, **changes: float) -> Measure
 
 
 def test_totals_are_run_once_more_with_a_fifth_dropping_out() -> None:
-    assert cases([72], ["paillier", "totals"]) == [
+    assert cases([72], ["paillier", "totals", "totals-dropping"]) == [
         Case(72, "paillier"),
         Case(72, "totals"),
         Case(72, "totals", dropping=True),
