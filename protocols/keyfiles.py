@@ -110,7 +110,7 @@ def load_signing_key(path: Path, passphrase: bytes | None = None) -> SigningKey:
     key = _load(path, passphrase)
     if not isinstance(key, Ed25519PrivateKey):
         raise StorageError(f"{path} is not an Ed25519 private key")
-    return SigningKey(key)
+    return SigningKey.from_seed(key.private_bytes_raw())
 
 
 def save_sealing_key(path: Path, key: SealingKey, passphrase: bytes | None = None) -> None:

@@ -64,6 +64,46 @@ def test_any_change_breaks_the_signature(field: str) -> None:
         open_signed(encode(message), "plan")
 
 
+LOW_ORDER = (
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    # Encodings that are not canonical, of the first and the third.
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+)
+"""Ed25519 points of order 1, 2, 4 and 8, as public keys."""
+
+
+@pytest.mark.parametrize("key", LOW_ORDER)
+def test_keys_of_low_order_sign_nothing(key: str) -> None:
+    """R is the neutral point and S zero: right for every statement whose hash the order divides."""
+    universal = bytes.fromhex(LOW_ORDER[0]) + bytes(32)
+    for number in range(64):
+        with pytest.raises(InvalidSignature):
+            VerifyKey(bytes.fromhex(key)).verify("plan", bytes([number]), universal)
+
+
+def test_a_signature_has_one_form() -> None:
+    """S plus the group's order satisfies the same equation (RFC 8032, 5.1.7, refuses it)."""
+    order = 2**252 + 27742317777372353535851937790883648493
+    signature = pb.Signed.FromString(KEY.sign("plan", b"payload")).signature
+    moved = int.from_bytes(signature[32:], "little") + order
+    with pytest.raises(InvalidSignature):
+        KEY.public.verify("plan", b"payload", signature[:32] + moved.to_bytes(32, "little"))
+
+
+@pytest.mark.parametrize("signature", [b"", bytes(63), bytes(65)])
+def test_a_signature_of_another_length_is_refused(signature: bytes) -> None:
+    with pytest.raises(InvalidSignature):
+        KEY.public.verify("plan", b"payload", signature)
+
+
 def test_bytes_cannot_move_between_kind_and_payload() -> None:
     signature = pb.Signed.FromString(KEY.sign("plan", b"xpayload")).signature
     with pytest.raises(InvalidSignature):
