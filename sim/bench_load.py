@@ -23,6 +23,7 @@ from protocols.service.channel import metadata
 import grpc
 import grpc.aio
 
+from coordinator.loop import new_loop
 from protocols.passes import make_pass
 from protocols.signing import SigningKey, VerifyKey, statement_hash
 from protocols.transcript import open_receipt
@@ -153,7 +154,8 @@ def main(path: str) -> None:
     keys = [SigningKey.from_seed(bytes.fromhex(seed)) for seed in task.members]
     coordinator, now = VerifyKey(bytes.fromhex(task.coordinator)), int(time.time())
     passes = [make_pass(key, coordinator, now=now, lifetime=PASS_SECONDS) for key in keys]
-    outcome = asyncio.run(send(task, prepare(task, keys), passes))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        outcome = runner.run(send(task, prepare(task, keys), passes))
     Path(task.outcome).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 
 
