@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from protocols.errors import KeyRefused
@@ -16,7 +14,7 @@ from tests.attacks import (
     subset,
     sybils,
 )
-from tests.attacks.result import Result
+from tests.attacks.both_sides import Attack, check_both_sides, name_of
 from tests.keys import hold_ceremony
 
 BOTH = [
@@ -32,22 +30,11 @@ BOTH = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("attack", "refusal"),
-    BOTH,
-    ids=[f"{attack.__module__.rsplit('.', 1)[1]}-{attack.__name__}" for attack, _ in BOTH],
-)
+@pytest.mark.parametrize(("attack", "refusal"), BOTH, ids=[name_of(attack) for attack, _ in BOTH])
 def test_it_succeeds_without_the_line_of_defence_and_fails_with_it(
-    attack: Callable[[bool], Result], refusal: str
+    attack: Attack, refusal: str
 ) -> None:
-    without = attack(True)
-    assert without.succeeded, list(without.lines())
-    assert without.removed
-
-    default = attack(False)
-    assert not default.succeeded, list(default.lines())
-    assert not default.removed
-    assert any(refusal in reason for reason in default.stopped_by), default.stopped_by
+    check_both_sides(attack, refusal)
 
 
 @pytest.mark.parametrize(
