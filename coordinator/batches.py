@@ -1,12 +1,16 @@
 """A queue that one thread empties in batches: what the writer and the intake have in common.
 
 Whoever works takes what has come together meanwhile, since waking a thread for each item would
-cost more than the item. Used by :mod:`coordinator.writer` and :mod:`coordinator.intake`.
+cost more than the item. When items come one by one each is taken at once; when the last batch had
+several, the thread waits a moment for more, as databases do that commit in groups: without it the
+writer committed every second contribution alone, and acceptance waited for the disk. Used by
+:mod:`coordinator.writer` and :mod:`coordinator.intake`.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -20,6 +24,7 @@ class Batches(Generic[T]):
     :param name: of the thread.
     :param work: does one batch; raises nothing.
     :param most: items in a batch.
+    :param gather: seconds to wait for more, while several come at a time.
     :param weigh: an item's weight; a batch takes no more once it weighs ``heaviest``.
     """
 
@@ -28,11 +33,14 @@ class Batches(Generic[T]):
         name: str,
         work: Callable[[list[T]], None],
         most: int,
+        gather: float,
         weigh: Callable[[T], int] = lambda _: 0,
         heaviest: int = 1,
     ) -> None:
         self._do = work
         self._most = most
+        self._gather = gather
+        self._last = 0
         self._weigh = weigh
         self._heaviest = heaviest
         self._queue: deque[T] = deque()
@@ -77,9 +85,13 @@ class Batches(Generic[T]):
         with self._arrived:
             while not self._queue and not self._ends:
                 self._arrived.wait()
+        if self._last > 1 and len(self._queue) < self._most and not self._ends:
+            time.sleep(self._gather)
+        with self._arrived:
             batch: list[T] = []
             weight = 0
             while self._queue and len(batch) < self._most and weight < self._heaviest:
                 batch.append(self._queue.popleft())
                 weight += self._weigh(batch[-1])
+            self._last = len(batch)
             return batch

@@ -26,6 +26,9 @@ LOG = logging.getLogger("cefed.coordinator")
 MAX_BATCH = 64
 """Jobs between two wakings of an event loop: at most some milliseconds."""
 
+GATHER_SECONDS = 0.003
+"""Fewer wakings, in which thread and event loop would wait for each other's interpreter lock."""
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -80,7 +83,7 @@ class Intake:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._queue = Batches("intake", self._work, MAX_BATCH)
+        self._queue = Batches("intake", self._work, MAX_BATCH, GATHER_SECONDS)
 
     async def take(self, parcel: Parcel) -> bytes:
         """The receipt of ``parcel``, once it is durable. Called in an event loop.

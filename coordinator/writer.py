@@ -33,6 +33,9 @@ MAX_BATCH = 256
 MAX_BATCH_BYTES = 1 << 25
 """A transaction's size, within one statement more: memory, and the time the first caller waits."""
 
+GATHER_SECONDS = 0.005
+"""About as long as a commit takes."""
+
 
 @dataclass
 class Wish:
@@ -134,7 +137,12 @@ class Writer:
         self._store = store
         self._metrics = metrics
         self._queue = Batches(
-            "writer", self._work, MAX_BATCH, lambda wish: len(wish.data), MAX_BATCH_BYTES
+            "writer",
+            self._work,
+            MAX_BATCH,
+            GATHER_SECONDS,
+            lambda wish: len(wish.data),
+            MAX_BATCH_BYTES,
         )
 
     def append(

@@ -37,7 +37,7 @@ from sim.processes import Processes, wait_for_address
 
 MEMBERS = 400
 REAL = 8
-CALLS, CHANNELS = 48, 4
+CALLS, CHANNELS = 128, 4
 MODULUS_BITS = 3072
 TARGETS = {"default": 300.0, "small": 1500.0}
 """Contributions a second that the project set itself, on two cores."""

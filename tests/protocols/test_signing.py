@@ -98,6 +98,28 @@ def test_a_signature_has_one_form() -> None:
         KEY.public.verify("plan", b"payload", signature[:32] + moved.to_bytes(32, "little"))
 
 
+@pytest.mark.parametrize(
+    "signature",
+    [
+        # R = 7B plus a point of order 8: holds if both sides are multiplied by the cofactor.
+        "e9b2fe981587efae6478f48ba1fa60cec6126d0e26dde72a0a24f640dcd783e5"
+        "4cc7969a0134d2f50e7ae4e944c710e3123ea495b8d5f0fbfe605878e945ad09",
+        # R the neutral point, S = H(R, A, M) times the secret: it gives the key away.
+        "0100000000000000000000000000000000000000000000000000000000000000"
+        "59373aabf7ddbbe29ac90e91ed9d20c37037614e10fce7fd9e091a4c4738d507",
+    ],
+)
+def test_every_verifier_has_to_agree_about_what_only_the_signer_can_make(signature: str) -> None:
+    """Libraries differ about these; SPEC.md section 5 says what holds here."""
+    good = (
+        "b862409fb5c4c4123df2abf7462b88f041ad36dd6864ce872fd5472be363c5b1"
+        "2fccc447d464828e8dc29a7b98fa681d90932e224977bdc5d7f3151d536f7b0f"
+    )
+    KEY.public.verify("plan", b"payload", bytes.fromhex(good))  # R = 7B, and nothing else
+    with pytest.raises(InvalidSignature):
+        KEY.public.verify("plan", b"payload", bytes.fromhex(signature))
+
+
 @pytest.mark.parametrize("signature", [b"", bytes(63), bytes(65)])
 def test_a_signature_of_another_length_is_refused(signature: bytes) -> None:
     with pytest.raises(InvalidSignature):
