@@ -40,7 +40,7 @@ class Batches(Generic[T]):
         self._do = work
         self._most = most
         self._gather = gather
-        self._last = 0
+        self._last_size = 0
         self._weigh = weigh
         self._heaviest = heaviest
         self._queue: deque[T] = deque()
@@ -85,7 +85,7 @@ class Batches(Generic[T]):
         with self._arrived:
             while not self._queue and not self._ends:
                 self._arrived.wait()
-        if self._last > 1 and len(self._queue) < self._most and not self._ends:
+        if self._last_size > 1 and len(self._queue) < self._most and not self._ends:
             time.sleep(self._gather)
         with self._arrived:
             batch: list[T] = []
@@ -93,5 +93,5 @@ class Batches(Generic[T]):
             while self._queue and len(batch) < self._most and weight < self._heaviest:
                 batch.append(self._queue.popleft())
                 weight += self._weigh(batch[-1])
-            self._last = len(batch)
+            self._last_size = len(batch)
             return batch
