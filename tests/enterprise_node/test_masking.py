@@ -6,7 +6,6 @@ import copy
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +31,7 @@ from protocols.wire import messages_pb2 as pb
 from protocols.wire import service_pb2
 from protocols.wire.codec import encode
 from tests import keys
+from tests.enterprise_node.killing import killed_at_every_write
 from tests.enterprise_node.ring import FIGURES, OTHERS, Ring, certified_scene
 from tests.enterprise_node.scene import COORDINATOR, ROUND, Scene, own_of
 
@@ -293,39 +293,13 @@ def test_a_folder_from_before_the_masking_makes_the_same_bytes(tmp_path: Path) -
 
 
 def test_a_step_that_is_killed_anywhere_sends_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ring: Ring
+    monkeypatch: pytest.MonkeyPatch, ring: Ring
 ) -> None:
     """Every write of the folder in turn is the last one before the process dies."""
     scene = ring.scene
     data = ring.reply().SerializeToString(deterministic=True)
     scene.exchange.inbox.put(Envelope("masking", ROUND, data))
-    before = tmp_path / "before"
-    shutil.copytree(tmp_path / "node", before)
-    modules = ("enterprise_node.exchange", "enterprise_node.private.rounds",
-               "enterprise_node.private.ledger")  # fmt: skip
-    died, deadly = True, -1
-    while died:
-        deadly += 1
-        shutil.rmtree(tmp_path / "node")
-        shutil.copytree(before, tmp_path / "node")
-        left_to_write = iter(range(deadly))
-
-        def dying(
-            path: Path, data: bytes, left: Iterator[int] = left_to_write, **how: bool
-        ) -> None:
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-            path.write_bytes(data)
-
-        with monkeypatch.context() as patch:
-            for module in modules:
-                patch.setattr(f"{module}.replace_file", dying)
-            try:
-                scene.step()
-            except KeyboardInterrupt:
-                died = True
-            else:
-                died = False
+    for _ in killed_at_every_write(scene.store.folder, scene.step, monkeypatch, 3):
         left = scene.store.round(ROUND).masked()
         scene.step()
         made = scene.store.round(ROUND).masked()
@@ -333,7 +307,6 @@ def test_a_step_that_is_killed_anywhere_sends_the_same_bytes(
         assert left in (None, made)
         assert sent(scene) == made
         assert scene.store.ledger.verify(scene.store.key().public) >= 3
-    assert deadly >= 3
 
 
 def test_contributing_is_killed_anywhere_and_goes_on_with_the_same_round_key(
@@ -343,33 +316,7 @@ def test_contributing_is_killed_anywhere_and_goes_on_with_the_same_round_key(
     scene = certified_scene(tmp_path)
     scene.step()
     scene.relay().step()
-    before = tmp_path / "before"
-    shutil.copytree(tmp_path / "node", before)
-    writers = ("exchange.replace_file", "private.rounds.replace_file",
-               "private.rounds.replace_secret", "private.ledger.replace_file")  # fmt: skip
-    died, deadly = True, -1
-    while died:
-        deadly += 1
-        shutil.rmtree(tmp_path / "node")
-        shutil.copytree(before, tmp_path / "node")
-        left_to_write = iter(range(deadly))
-
-        def dying(
-            path: Path, data: bytes, left: Iterator[int] = left_to_write, **how: bool
-        ) -> None:
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-            path.write_bytes(data)
-
-        with monkeypatch.context() as patch:
-            for writer in writers:
-                patch.setattr(f"enterprise_node.{writer}", dying)
-            try:
-                scene.step()
-            except KeyboardInterrupt:
-                died = True
-            else:
-                died = False
+    for _ in killed_at_every_write(scene.store.folder, scene.step, monkeypatch, 4):
         left = scene.store.round(ROUND).contribution(1)
         scene.step()
         made = scene.store.round(ROUND).contribution(1)
@@ -377,7 +324,6 @@ def test_contributing_is_killed_anywhere_and_goes_on_with_the_same_round_key(
         assert left in (None, made)
     scene.turn()
     assert [event.kind for event in bring(Ring(scene))] == ["masked"]
-    assert deadly >= 4
 
 
 def test_the_secret_is_the_owners_and_is_destroyed_with_the_round(ring: Ring) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from protocols.passes import read_pass
 from protocols.transcript import read_receipt
 from protocols.wire import service_pb2 as pb
 from tests import keys
+from tests.enterprise_node.killing import killed_at_every_write
 from tests.enterprise_node.scene import (
     COORDINATOR,
     ROUND,
@@ -76,31 +76,7 @@ def test_a_step_that_is_killed_anywhere_goes_on_with_the_same_bytes(
     scene = make_scene(tmp_path)
     scene.step()
     scene.relay().step()
-    before = tmp_path / "before"
-    shutil.copytree(tmp_path / "node", before)
-    modules = ("enterprise_node.exchange", "enterprise_node.private.rounds",
-               "enterprise_node.private.ledger", "enterprise_node.private.commitments")  # fmt: skip
-    for deadly in range(20):
-        shutil.rmtree(tmp_path / "node")
-        shutil.copytree(before, tmp_path / "node")
-        left_to_write = iter(range(deadly))
-
-        def dying(
-            path: Path, data: bytes, left: Iterator[int] = left_to_write, **how: bool
-        ) -> None:
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-            path.write_bytes(data)
-
-        with monkeypatch.context() as patch:
-            for module in modules:
-                patch.setattr(f"{module}.replace_file", dying)
-            try:
-                scene.step()
-            except KeyboardInterrupt:
-                died = True
-            else:
-                died = False
+    for _ in killed_at_every_write(scene.store.folder, scene.step, monkeypatch, 5):
         left = scene.store.round(ROUND).contribution(1)
         scene.step()
         made = scene.store.round(ROUND).contribution(1)
@@ -108,10 +84,6 @@ def test_a_step_that_is_killed_anywhere_goes_on_with_the_same_bytes(
         assert left in (None, made)
         assert scene.exchange.outbox.holds(Envelope("contribution", ROUND, made))
         assert scene.store.ledger.verify(scene.store.key().public) >= 2
-        if not died:
-            break
-    assert deadly >= 5
-    assert not died
 
 
 def test_nothing_stands_in_the_outbox_that_is_not_in_the_ledger(

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -36,6 +35,7 @@ from protocols.federated.totals.survivors import Survivors
 from protocols.notices import make_cancellation
 from protocols.plan import Plan
 from tests.enterprise_node.circle import HOUR, MEMBERS, Circle, Node
+from tests.enterprise_node.killing import killed_at_every_write
 from tests.enterprise_node.scene import COORDINATOR, ROUND, make_scene
 from tests.keys import signing_key
 
@@ -246,55 +246,21 @@ def test_the_figures_are_those_at_the_beginning(circle: Circle) -> None:
 
 @pytest.mark.parametrize("stage", list(Stage)[:5])
 def test_a_step_that_is_killed_anywhere_sends_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, circle: Circle, stage: Stage
+    monkeypatch: pytest.MonkeyPatch, circle: Circle, stage: Stage
 ) -> None:
     """Every write of the folder in turn is the last one before the process dies."""
     until(circle, stage)
     place = next(iter(circle.gathering.steps()))
     node, step = circle.nodes[place], circle.gathering.steps()[place]
-    folder, before, earlier = node.store.folder, tmp_path / "before", node.answer()
+    earlier = node.answer()
     node.store.exchange().inbox.put(Envelope("totals", ROUND, step))
-    shutil.copytree(folder, before)
-    writers = [
-        f"enterprise_node.{module}"
-        for module in (
-            "exchange.replace_file",
-            "private.rounds.replace_file",
-            "private.rounds.replace_secret",
-            "private.ledger.replace_file",
-            "private.commitments.replace_file",
-        )
-    ]
-    died, deadly = True, -1
-    while died:
-        deadly += 1
-        shutil.rmtree(folder)
-        shutil.copytree(before, folder)
-        left_to_write = iter(range(deadly))
-
-        def dying(
-            path: Path, data: bytes, left: Iterator[int] = left_to_write, **how: bool
-        ) -> None:
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-            path.write_bytes(data)
-
-        with monkeypatch.context() as patch:
-            for writer in writers:
-                patch.setattr(writer, dying)
-            try:
-                node.step()
-            except KeyboardInterrupt:
-                died = True
-            else:
-                died = False
+    for _ in killed_at_every_write(node.store.folder, node.step, monkeypatch, 4):
         left = node.answer()
         node.step()
         answer = node.answer()
         assert answer not in (None, earlier), "the step is answered"
         assert left in (None, earlier, answer), "what has left is what leaves again"
         assert node.store.ledger.verify(node.store.key().public) >= 2
-    assert deadly >= 4
     circle.play()
     assert circle.gathering.release is not None
 
