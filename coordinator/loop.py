@@ -3,7 +3,7 @@
 ``grpc.aio`` polls for one loop; servers in one process, as in tests, share it. What may take long
 runs in threads (:mod:`coordinator.lanes`), never here. The loop is uvloop's where there is one: a
 fifth of the time of a small contribution was the standard loop's own. Used by
-:mod:`coordinator.server`.
+:mod:`coordinator.server`, and by the load generator of ``cefed bench ingest``.
 """
 
 from __future__ import annotations

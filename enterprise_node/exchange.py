@@ -182,6 +182,11 @@ class Mailbox:
         except (StorageError, EnvelopeDamaged):
             return None
 
+    def payload(self, kind: str, subject: str = "") -> bytes | None:
+        """What that envelope holds; None as in :meth:`get`."""
+        envelope = self.get(kind, subject)
+        return None if envelope is None else envelope.payload
+
     def withdraw(self, kind: str, subject: str = "") -> None:
         """Remove the envelope of a kind and subject, if there is one."""
         _remove(self.folder / (safe_name(kind, subject) + SUFFIX))

@@ -116,8 +116,7 @@ class Arrivals:
         if folder.release_path.exists() or outlook.cancelled(folder, policy) is not None:
             return None  # nobody waits for it any more, and the secrets for it are gone
         terms = read_offer_terms(offer, policy, folder.round_id)
-        envelope = self._outbox.get("masked", folder.round_id)
-        standing = envelope.payload if envelope is not None else None
+        standing = self._outbox.payload("masked", folder.round_id)
         return masking.answer(self._store, folder, terms, self._store.key(), payload, standing)
 
     def _totals(self, folder: RoundFolder, payload: bytes) -> Event | None:

@@ -63,8 +63,7 @@ class Outgoing:
 
     def standing(self, kind: str, round_id: str = "") -> bytes | None:
         """What of a kind is in the outbox; None if nothing, or damaged."""
-        envelope = self._outbox.get(kind, round_id)
-        return None if envelope is None else envelope.payload
+        return self._outbox.payload(kind, round_id)
 
     def withdraw(self, kind: str, round_id: str = "") -> None:
         """Take an envelope back that has served its purpose."""

@@ -99,9 +99,7 @@ def _wake(grid: Grid, node: int) -> None:
 
     :raises SimulationError: none answers.
     """
-    post = Post(grid)
-    post.nodes()
-    if post.deliver({node: Letter()}, JOIN_SECONDS, lambda node, reply: None):
+    if Post(grid).deliver({node: Letter()}, JOIN_SECONDS, lambda node, reply: None):
         raise SimulationError("the engine does not start the nodes' processes")
     give_way()
 
