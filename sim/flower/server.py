@@ -76,10 +76,13 @@ class Told:
 def main(grid: Grid, context: Context) -> None:
     """Wait for the nodes, do the task, and say how many exchanges it took.
 
-    :raises SimulationError: not all nodes joined, or the configuration names no task.
+    :raises OptionError: the configuration names no task. :raises SimulationError: not all nodes
+        joined.
     """
     show_log()
     settings = context.run_config
+    if (task := str(settings["task"])) not in _TASKS:
+        raise OptionError(f"task {task!r}: there are {', '.join(_TASKS)}")
     post, wanted = Post(grid, SIMULATED_IN_FLIGHT), int(settings["nodes"])
     with Told(Path(str(settings["told"]))) as told:
         found = post.wait_for(wanted, JOIN_SECONDS)
@@ -87,7 +90,7 @@ def main(grid: Grid, context: Context) -> None:
             raise SimulationError(f"only {len(found)} of {wanted} nodes joined")
         told.say("joined", nodes=len(found))
         _wake(grid, found[0])
-        _TASKS.get(str(settings["task"]), _unknown)(post, settings, told)
+        _TASKS[task](post, settings, told)
         told.say("done", exchanges=post.exchanges)
 
 
@@ -99,7 +102,9 @@ def _wake(grid: Grid, node: int) -> None:
 
     :raises SimulationError: none answers.
     """
-    if Post(grid).deliver({node: Letter()}, JOIN_SECONDS, lambda node, reply: None):
+    post = Post(grid)
+    post.nodes()
+    if post.deliver({node: Letter()}, JOIN_SECONDS, lambda node, reply: None):
         raise SimulationError("the engine does not start the nodes' processes")
     give_way()
 
@@ -129,10 +134,6 @@ def _empty(post: Post, settings: UserConfig, told: Told) -> None:
         )
         seconds = round(time.monotonic() - started, 3)
         told.say("exchange", number=number + 1, seconds=seconds, silent=len(silent))
-
-
-def _unknown(post: Post, settings: UserConfig, told: Told) -> None:
-    raise OptionError(f"task {settings['task']!r}: there are {', '.join(_TASKS)}")
 
 
 _TASKS = {RELAY: _relay, TOTALS: _totals, EMPTY: _empty}
