@@ -107,6 +107,18 @@ def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
     assert len(list(store.read("r"))) == 4
 
 
+def test_what_is_too_long_for_its_column_is_never_cut(store: Store) -> None:
+    """PostgreSQL refuses it; SQLite knows no lengths and keeps it whole."""
+    fill(store, 0)
+    kind = "c" * 17
+    try:
+        store.append([new(Entry(1, kind, b"x", b"h" * 32), 50)])
+    except StoreError:
+        assert len(list(store.read("r"))) == 1
+    else:
+        assert [entry.kind for entry in store.read("r")][1] == kind
+
+
 def test_a_round_whose_first_entry_cannot_be_stored_is_not_there(store: Store) -> None:
     fill(store, 0)
     plan = Entry(0, "plan", b"p", b"h" * 32)
