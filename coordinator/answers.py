@@ -1,7 +1,7 @@
 """What becomes of a wish, from the writing thread to whoever waits for it.
 
-Given once, by :mod:`coordinator.writer`: to a thread that waits (:class:`ThreadAnswer`), or to the
-intake (:class:`coordinator.intake.Job`).
+Given once, by :mod:`coordinator.writer`: to a thread that waits (:class:`ThreadAnswer`), or to a
+call in an event loop (:class:`coordinator.intake.Parcel`).
 """
 
 from __future__ import annotations

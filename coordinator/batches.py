@@ -1,10 +1,10 @@
-"""A queue that one thread empties in batches: what the writer and the intake have in common.
+"""A queue that one thread empties in batches.
 
 Whoever works takes what has come together meanwhile, since waking a thread for each item would
 cost more than the item. When items come one by one each is taken at once; when the last batch had
 several, the thread waits a moment for more, as databases do that commit in groups: without it the
 writer committed every second contribution alone, and acceptance waited for the disk. Used by
-:mod:`coordinator.writer` and :mod:`coordinator.intake`.
+:mod:`coordinator.writer`.
 """
 
 from __future__ import annotations

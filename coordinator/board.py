@@ -14,7 +14,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 
 from coordinator.answers import Place
@@ -22,7 +21,7 @@ from coordinator.clerk import Clerk, Clock
 from coordinator.desk import Desk
 from coordinator.earlier import Identify, by_key, check_roster
 from coordinator.errors import CoordinatorError, StoreError
-from coordinator.intake import Intake, Job, Parcel
+from coordinator.intake import Intake, Parcel
 from coordinator.metrics import Metrics
 from coordinator.outcomes import Outcomes
 from coordinator.peers import Peers
@@ -112,8 +111,8 @@ class Board:
         self._lock = threading.Lock()
         for row in store.rounds():
             self._load(row.round_id)
-        self._writer = Writer(store, self.metrics)
-        self._intake = Intake(self._go_on)
+        self._intake = Intake(self)
+        self._writer = Writer(store, self.metrics, self._intake.wake)
         self._examiner = Examiner(
             store, read_ceremony, workers, metrics=self.metrics, on_ready=self.changed.set
         )
@@ -131,13 +130,12 @@ class Board:
 
     def alive(self) -> bool:
         """Whether statements can still be logged, for ``/readyz``."""
-        return self._writer.alive() and self._intake.alive()
+        return self._writer.alive()
 
     def close(self) -> None:
         """Finish what was handed in and end workers and threads; the store is the caller's."""
         self._examiner.close()
         self._writer.close()
-        self._intake.close()
 
     # What the operator does
 
@@ -246,16 +244,20 @@ class Board:
 
     def submit(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """Take a contribution; the signed receipt. :raises ProtocolError: naming the defect."""
-        with self._counting():
+        try:
             desk, arrived, place = self._arrive(round_id, data, caller)
-            if place is None:
-                place = self._writer.append(desk, data, arrived)
-                self._accepted(desk)
-            return self._receipt(desk, arrived.hash, place)
+            if place is not None:
+                return self._receipt(desk, arrived.hash, place)
+            return self._accepted(desk, arrived, self._writer.append(desk, data, arrived))
+        except (ProtocolError, CoordinatorError) as error:
+            self.refused(error)
+            raise
 
     async def submit_soon(self, round_id: str, data: bytes, caller: VerifyKey) -> bytes:
         """:meth:`submit` for calls that come over an event loop."""
-        return await self._intake.take(Parcel(round_id, data, caller))
+        parcel = Parcel(self._intake, round_id, data, caller)
+        self._writer.hand_in(parcel)
+        return await parcel.receipt()
 
     def masks_due(self, round_id: str, member: VerifyKey) -> bool:
         """Whether a round waits for this member's masked vector."""
@@ -344,17 +346,27 @@ class Board:
         """
         return self._clerk.advance(list(self._desks.values()))
 
-    @contextmanager
-    def _counting(self) -> Iterator[None]:
-        """Around a contribution's arrival, to count what goes wrong with it."""
-        try:
-            yield
-        except ProtocolError:
+    # What the writing thread asks about contributions: :class:`coordinator.intake.Rules`
+
+    def check(self, parcel: Parcel) -> Wish | bytes:
+        """The contribution, its envelope checked; its receipt if it is in the log already."""
+        desk, arrived, place = self._arrive(parcel.round_id, parcel.data, parcel.caller)
+        if place is not None:
+            return self._receipt(desk, arrived.hash, place)
+        return Wish(desk, parcel.data, arrived, parcel)
+
+    def acknowledge(self, wish: Wish, place: Place) -> bytes:
+        """The receipt of a contribution that is stored now."""
+        return self._accepted(wish.desk, wish.what, place)
+
+    def refused(self, error: Exception) -> None:
+        """Count a contribution that did not come in."""
+        if isinstance(error, ProtocolError):
             self.metrics.arrivals.labels("refused").inc()
-            raise
-        except CoordinatorError:
+        elif isinstance(error, CoordinatorError):
             self.metrics.arrivals.labels("failed").inc()
-            raise
+
+    # Steps of the above
 
     def _arrive(
         self, round_id: str, data: bytes, caller: VerifyKey
@@ -383,27 +395,11 @@ class Board:
         desk.round.check_time(arrived.member, now)
         return desk, arrived, None
 
-    def _go_on(self, job: Job) -> bytes | None:
-        """What the intake does with a contribution; see :data:`coordinator.intake.Step`."""
-        with self._counting():
-            if job.error is not None:
-                raise job.error
-            if job.arrival is not None and job.place is not None:
-                desk, arrived = job.arrival
-                self._accepted(desk)
-                return self._receipt(desk, arrived.hash, job.place)
-            parcel = job.parcel
-            desk, arrived, place = self._arrive(parcel.round_id, parcel.data, parcel.caller)
-            if place is not None:
-                return self._receipt(desk, arrived.hash, place)
-            job.arrival = desk, arrived
-            self._writer.hand_in(Wish(desk, parcel.data, arrived, job))
-            return None
-
-    def _accepted(self, desk: Desk) -> None:
+    def _accepted(self, desk: Desk, what: Arrived | Statement, place: Place) -> bytes:
         self.metrics.arrivals.labels("accepted").inc()
         if desk.round.complete:
             self.changed.set()
+        return self._receipt(desk, what.hash, place)
 
     def _take(self, desk: Desk, statement: Statement) -> bytes:
         """Log a statement other than a contribution; its receipt."""

@@ -1,19 +1,21 @@
 """One thread that writes every entry of every log: batches, one transaction each.
 
-A caller hands in a statement and waits for the answer (:class:`Wish`). The thread takes what has
-come together meanwhile, decides about each statement in its order (:class:`Draft`), links it into
-its round's chain, stores all of them in one transaction, lets them take effect, and only then
-answers. When the transaction fails nobody is acknowledged, every caller gets the reason, and memory
-is as before; a round of which it is not known whether its entries were stored reads its log again
-before the next write. Used by :class:`coordinator.board.Board`.
+A caller hands in a statement and waits for the answer (:class:`Wish`), or a contribution that is
+still to be checked (:class:`coordinator.intake.Parcel`). The thread takes what has come together
+meanwhile, has the contributions checked, decides about each statement in its order
+(:class:`Draft`), links it into its round's chain, stores all of them in one transaction, lets them
+take effect, and only then answers. When the transaction fails nobody is acknowledged, every caller
+gets the reason, and memory is as before; a round of which it is not known whether its entries were
+stored reads its log again before the next write. Used by :class:`coordinator.board.Board`.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from coordinator.answers import Answer, Place, ThreadAnswer
 from coordinator.batches import Batches
@@ -33,8 +35,26 @@ MAX_BATCH = 256
 MAX_BATCH_BYTES = 1 << 25
 """A transaction's size, within one statement more: memory, and the time the first caller waits."""
 
-GATHER_SECONDS = 0.005
-"""About as long as a commit takes."""
+GATHER_SECONDS = 0.003
+"""Less than a commit takes."""
+
+
+class Item(Protocol):
+    """What is handed in."""
+
+    @property
+    def data(self) -> bytes:
+        """The signed statement."""
+        ...
+
+    @property
+    def answer(self) -> Answer:
+        """Where the answer goes."""
+        ...
+
+    def wish(self) -> Wish | None:
+        """The statement, checked; None if it was answered already. Called by the thread."""
+        ...
 
 
 @dataclass
@@ -51,6 +71,10 @@ class Wish:
     what: Arrived | Statement
     answer: Answer
     head: bytes | None = None
+
+    def wish(self) -> Wish:
+        """See :class:`Item`: this was checked before."""
+        return self
 
     @property
     def kind(self) -> str:
@@ -131,17 +155,23 @@ class Draft:
 
 
 class Writer:
-    """The writing thread; made and ended by the board."""
+    """The writing thread; made and ended by the board.
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    :param answered: called by the thread after every batch, whose answers were given.
+    """
+
+    def __init__(
+        self, store: Store, metrics: Metrics, answered: Callable[[], None] = lambda: None
+    ) -> None:
         self._store = store
         self._metrics = metrics
-        self._queue = Batches(
+        self._answered = answered
+        self._queue: Batches[Item] = Batches(
             "writer",
             self._work,
             MAX_BATCH,
             GATHER_SECONDS,
-            lambda wish: len(wish.data),
+            lambda item: len(item.data),
             MAX_BATCH_BYTES,
         )
 
@@ -159,12 +189,12 @@ class Writer:
         self.hand_in(Wish(desk, data, what, answer, head))
         return answer.wait()
 
-    def hand_in(self, wish: Wish) -> None:
-        """Have a wish decided, and its answer given, without waiting for it.
+    def hand_in(self, item: Item) -> None:
+        """Have it decided, and its answer given, without waiting for it.
 
         :raises StoreError: the coordinator is stopping; no answer will be given.
         """
-        if not self._queue.put(wish):
+        if not self._queue.put(item):
             raise StoreError("the coordinator is stopping; try again later")
 
     def alive(self) -> bool:
@@ -175,16 +205,22 @@ class Writer:
         """Write what was handed in, then end."""
         self._queue.close()
 
-    def _work(self, batch: list[Wish]) -> None:
+    def _work(self, batch: list[Item]) -> None:
+        wishes: list[Wish] = []
         try:
-            self._queue.put_back(self._write(batch))
+            for item in batch:
+                if (wish := item.wish()) is not None:
+                    wishes.append(wish)
+            self._queue.put_back(self._write(wishes))
         except Exception as error:  # the writer must outlive whatever one batch does to it
             LOG.exception("the writer stumbled")
-            for wish in batch:
+            for wish in wishes:
                 with wish.desk.turn:
                     wish.desk.staged, wish.desk.stale = False, True
-                if not wish.answer.done:
-                    wish.answer.refuse(error)
+            for item in batch:
+                if not item.answer.done:
+                    item.answer.refuse(error)
+        self._answered()
 
     def _write(self, batch: Sequence[Wish]) -> list[Wish]:
         """Store what can be stored of ``batch``; what has to wait for the next one."""
