@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,11 +26,6 @@ from protocols.service import logs, probes, tls
 from protocols.service.stopping import stop_event
 
 LOG = logging.getLogger("cefed.coordinator")
-
-SWITCH_SECONDS = 0.0005
-"""How long one thread may keep the interpreter from the others. A call passes through several
-threads; with the default of 5 ms they wait for each other, and a quarter fewer calls are answered.
-"""
 
 COLLECT_AFTER = 10_000
 """So many objects more than at the last look, and the garbage collector looks again; 700 by
@@ -53,7 +47,6 @@ def serve_office(
     :raises StoreError: the database cannot be used, or another process serves it.
     """
     settings = office.settings
-    sys.setswitchinterval(SWITCH_SECONDS)
     logs.set_up(ROLE, json=settings.log_json, file=settings.log_file)
     check_listen(settings.listen, insecure=insecure)
     credentials = None if insecure else tls.server_credentials(*office.certificate_files())
