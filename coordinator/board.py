@@ -114,7 +114,12 @@ class Board:
         self._intake = Intake(self)
         self._writer = Writer(store, self.metrics, self._intake.wake)
         self._examiner = Examiner(
-            store, read_ceremony, workers, metrics=self.metrics, on_ready=self.changed.set
+            store,
+            read_ceremony,
+            workers,
+            metrics=self.metrics,
+            on_ready=self.changed.set,
+            crowded=lambda: self._writer.crowded,
         )
         self._clerk = Clerk(
             store,

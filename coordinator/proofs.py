@@ -2,9 +2,11 @@
 
 Worker processes read the contributions from the store themselves, at low priority, so that the
 serving process only hands out places in logs and stores verdicts. Nothing is counted without one;
-what had none when the process ended is examined again. Without workers (tests, small rounds) the
-same happens in the calling thread. Called by :meth:`coordinator.board.Board.advance`, one thread at
-a time.
+what had none when the process ended is examined again. While contributions crowd in, those of open
+rounds wait: checking one takes ten times as long as accepting it, so that a pause of minutes is
+caught up in minutes, and whoever sends waits a seventh less. A round that ended never waits.
+Without workers (tests, small rounds) the same happens in the calling thread. Called by
+:meth:`coordinator.board.Board.advance`, one thread at a time.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from coordinator.desk import Desk
 from coordinator.errors import StoreError
 from coordinator.metrics import Metrics
+from coordinator.states import State
 from coordinator.store import Store, Verdict
 from protocols.contribution import read, verify_proof
 from protocols.errors import ProtocolError
@@ -95,6 +98,7 @@ class Examiner:
 
     :param workers: processes; 0 to examine in the calling thread.
     :param on_ready: called from another thread when a worker has finished a chunk.
+    :param crowded: whether contributions come as fast as they can be taken.
     """
 
     def __init__(
@@ -105,12 +109,14 @@ class Examiner:
         *,
         metrics: Metrics,
         on_ready: Callable[[], None],
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._read_ceremony = read_ceremony
         self._workers = workers
         self._metrics = metrics
         self._on_ready = on_ready
+        self._crowded = crowded
         self._here = Examination(store, read_ceremony)
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Examined], tuple[Desk, list[int]]] = {}
@@ -120,13 +126,16 @@ class Examiner:
     def work(self, desk: Desk) -> bool:
         """Hand out what ``desk`` has waiting, and store what is ready; True if anything was done.
 
+        While contributions crowd in, an open round's wait.
+
         :raises StoreError: a verdict cannot be stored, or a contribution cannot be read; what was
             not stored is examined again.
         """
+        waits = desk.round.state is State.OPEN and self._crowded()
         if not self._workers:
-            return self._examine_here(desk)
+            return not waits and self._examine_here(desk)
         done = self._collect(desk)
-        if self._pool is None and time.monotonic() < self._rests_until:
+        if waits or (self._pool is None and time.monotonic() < self._rests_until):
             return done
         while self.busy < self._workers * CHUNKS_PER_WORKER:
             indexes = desk.hand_out(_chunk(desk))

@@ -12,6 +12,7 @@ stored reads its log again before the next write. Used by :class:`coordinator.bo
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ MAX_BATCH_BYTES = 1 << 25
 
 GATHER_SECONDS = 0.003
 """Less than a commit takes."""
+
+CROWD = 8
+"""Items in a batch: so many come together only while calls wait for each other."""
+
+CROWD_SECONDS = 0.25
+"""How long after such a batch more of them are expected."""
 
 
 class Item(Protocol):
@@ -166,6 +173,7 @@ class Writer:
         self._store = store
         self._metrics = metrics
         self._answered = answered
+        self._crowded_at = -math.inf
         self._queue: Batches[Item] = Batches(
             "writer",
             self._work,
@@ -201,11 +209,18 @@ class Writer:
         """Whether the thread still writes."""
         return self._queue.alive()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether statements come faster than they can be taken one by one."""
+        return time.monotonic() - self._crowded_at < CROWD_SECONDS
+
     def close(self) -> None:
         """Write what was handed in, then end."""
         self._queue.close()
 
     def _work(self, batch: list[Item]) -> None:
+        if len(batch) >= CROWD:
+            self._crowded_at = time.monotonic()
         wishes: list[Wish] = []
         try:
             for item in batch:

@@ -12,7 +12,9 @@ import pytest
 from coordinator.board import Board
 from coordinator.errors import StoreError
 from coordinator.proofs import CHUNKS_PER_WORKER, Examination
+from coordinator.states import State
 from coordinator.store import Store
+from coordinator.writer import Writer
 from protocols.closing import read_proposal
 from protocols.notices import make_cancellation
 from protocols.signing import open_signed, statement_hash
@@ -186,6 +188,42 @@ def test_workers_find_the_same_and_are_replaced_when_they_die(scene: Scene, open
     assert (counted("cefed_board_workers_lost_total") or 0) >= 1
     assert counted("cefed_board_verdicts_total", {"result": "valid"}) == 3
     assert counted("cefed_board_verdicts_total", {"result": "invalid"}) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_open_round_waits_while_contributions_crowd_in_and_an_ended_one_never(
+    scene: Scene, opened: Opened, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    clock = Clock()
+    board = opened.board(scene, clock, workers=workers)
+    good = submit(scene, board, 1, scene.contribution(1))
+    desk = board._desks[scene.round_id]
+    monkeypatch.setattr(Writer, "crowded", True)
+    assert not board.advance()
+    assert desk.unexamined == 1
+    assert board._examiner.busy == 0
+
+    clock.now = DEADLINE
+    assert close(scene, board) == (good,)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_open_rounds_verdicts_are_made_once_the_crowd_is_gone(
+    scene: Scene, opened: Opened, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    board = opened.board(scene, Clock(), workers=workers)
+    submit(scene, board, 1, scene.contribution(1))
+    monkeypatch.setattr(Writer, "crowded", True)
+    assert not board.advance()
+    monkeypatch.undo()
+
+    until = time.monotonic() + PATIENCE
+    while not board.advance():
+        assert time.monotonic() < until
+        board.changed.wait(0.05)
+        board.changed.clear()
+    assert [verdict.valid for verdict in board._store.verdicts(scene.round_id)] == [True]
+    assert board._desks[scene.round_id].round.state is State.OPEN
 
 
 def test_a_cancelled_round_holds_no_worker(scene: Scene, opened: Opened) -> None:

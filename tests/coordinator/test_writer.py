@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from coordinator import writer
 from coordinator.board import Board
 from coordinator.errors import StoreError
 from coordinator.store import NewEntry, Store
@@ -65,6 +66,22 @@ def test_what_comes_together_is_written_together(
 
     assert len({future.result() for future in done}) == 8
     assert gate.batches == [["contribution"], ["contribution"] * 7]
+
+
+def test_a_large_batch_is_a_crowd_for_a_moment(
+    scene: Scene, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CROWD", 7)
+    monkeypatch.setattr(writer, "CROWD_SECONDS", 1000.0)
+    submit(scene, board, 1)()
+    assert not board._writer.crowded
+
+    gate = Gate(monkeypatch)
+    gate.run(board, *(submit(scene, board, i) for i in range(2, 10)))
+    assert gate.batches[-1] == ["contribution"] * 7
+    assert board._writer.crowded
+    monkeypatch.setattr(writer, "CROWD_SECONDS", 0.0)
+    assert not board._writer.crowded
 
 
 def test_a_correction_may_be_in_the_batch_of_what_it_corrects(
