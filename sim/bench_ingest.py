@@ -28,7 +28,7 @@ from protocols.notices import roster_vote
 from protocols.paillier import encryptor_for
 from protocols.plan import Plan
 from protocols.roster import Member, Roster
-from protocols.signing import open_signed
+from protocols.signing import SigningKey, open_signed
 from sim import bench_round
 from sim.bench_load import Outcome, Task
 from sim.bench_round import Parties
@@ -127,13 +127,16 @@ def _configure(office: Office, proof_workers: int) -> Office:
 
 
 def _create_rounds(office: Office, parties: Parties, kind: str, count: int) -> list[Plan]:
-    """``count`` rounds for the load and one for the real contributions, open for all members."""
-    roster = Roster.of(Member(key.public, key.public.fingerprint) for key in parties.members)
+    """``count`` rounds for the load and one for the real contributions, open for all members.
+
+    One more member is on the roster and never sends, so that no collection ends under the load.
+    """
+    absent = SigningKey.generate().public
+    members = [key.public for key in parties.members] + [absent]
+    roster = Roster.of(Member(key, key.fingerprint) for key in members)
     plans = []
     with office.board() as (board, registry):
-        registry.admit_many(
-            (key.public, key.public.fingerprint, key.public.fingerprint) for key in parties.members
-        )
+        registry.admit_many((key, key.fingerprint, key.fingerprint) for key in members)
         for trustee in parties.trustees:
             registry.add_trustee(trustee.public, trustee.public.fingerprint)
         for number in range(count + 1):
