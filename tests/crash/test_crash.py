@@ -7,9 +7,11 @@ from itertools import combinations
 
 import pytest
 
+from protocols.periods import Relation, relation
 from tests.crash import inputs
 from tests.crash.rounds import Kind
 from tests.crash.run import POSTGRES, SQLITE, VARIABLE, crash
+from tests.crash.world import year
 
 KILLS = 6
 MEMBERS = 3
@@ -35,6 +37,12 @@ def test_nothing_acknowledged_is_lost_or_counted_twice(database: str) -> None:
     assert sum(report.kills.values()) >= KILLS
     assert report.outcomes == {"released": report.rounds}
     assert report.corrections["acknowledged"] > 0
+
+
+def test_the_rounds_of_a_long_run_are_of_other_periods() -> None:
+    """The suite's run has one round; of overlapping periods the second would be refused."""
+    assert relation(year(1), year(2)) is not Relation.OVERLAPPING
+    assert relation(year(1), year(99)) is not Relation.OVERLAPPING
 
 
 @pytest.mark.parametrize("name", ["output", "emissions"])

@@ -53,6 +53,11 @@ class Enterprise:
         self.store.save_import(own, records.read_bytes(), mapping.read_bytes())
 
 
+def year(number: int) -> str:
+    """The period of the round ``number``: no name but a date's tells that two do not overlap."""
+    return str(2000 + number)
+
+
 @dataclass(frozen=True)
 class Period:
     """A period and its key: a round of its own."""
@@ -64,7 +69,7 @@ class Period:
     @property
     def name(self) -> str:
         """The period's name."""
-        return f"P{self.number:03}"
+        return year(self.number)
 
 
 class World:
@@ -104,7 +109,7 @@ class World:
             ],
             threshold=THRESHOLD,
             quorum=QUORUM,
-            period=f"P{self._dealt:03}",
+            period=year(self._dealt),
             created_at=int(time.time()),
         )
         signatures = []
