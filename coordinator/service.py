@@ -62,7 +62,7 @@ class Method:
     :ivar allowed: the standings that may make it; empty if no pass is asked for.
     :ivar most: bytes of its message.
     :ivar answer: makes the reply, or the replies of a stream, in a thread of the caller's lane.
-    :ivar soon: makes the reply in the event loop instead: it waits for the writer and takes no thread.
+    :ivar soon: makes the reply in the event loop instead: it waits for the writer only.
     :ivar patience: seconds within which its message has to come.
     """
 
