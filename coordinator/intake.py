@@ -62,7 +62,7 @@ class Parcel:
         """See :class:`coordinator.writer.Item`."""
         return self
 
-    def wish(self) -> Wish | None:
+    def checked(self) -> Wish | None:
         """See :class:`coordinator.writer.Item`: the contribution, once its envelope was checked."""
         try:
             found = self._intake.rules.check(self)

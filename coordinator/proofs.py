@@ -4,7 +4,7 @@ Worker processes read the contributions from the store themselves, at low priori
 serving process only hands out places in logs and stores verdicts. Nothing is counted without one;
 what had none when the process ended is examined again. While contributions crowd in, those of open
 rounds wait: checking one takes ten times as long as accepting it, so that a pause of minutes is
-caught up in minutes, and whoever sends waits a seventh less. A round that ended never waits.
+caught up in minutes, and whoever sends waits a tenth less. A round that ended never waits.
 Without workers (tests, small rounds) the same happens in the calling thread. Called by
 :meth:`coordinator.board.Board.advance`, one thread at a time.
 """
@@ -109,7 +109,7 @@ class Examiner:
         *,
         metrics: Metrics,
         on_ready: Callable[[], None],
-        crowded: Callable[[], bool] = lambda: False,
+        crowded: Callable[[], bool],
     ) -> None:
         self._store = store
         self._read_ceremony = read_ceremony

@@ -107,7 +107,7 @@ class Store:
         self.url = url
         self._engine = database.open_engine(url)
         self._transactions = Transactions(self._engine)
-        self._entries = database.Insertion.into(schema.entries, self._engine)
+        self._insert_entries = database.Insertion.into(schema.entries, self._engine)
         database.check_current(self._engine)
 
     @classmethod
@@ -199,7 +199,7 @@ class Store:
         """Store ``entries`` durably before returning: all of them, or none."""
         rows = [_entry_row(new) for new in entries]
         with self._transactions.write() as connection:
-            self._entries.run(connection, rows)
+            self._insert_entries.run(connection, rows)
 
     def set_state(self, round_id: str, state: str) -> None:
         """Note a round's state for people; the truth is in its entries."""

@@ -59,7 +59,7 @@ class Item(Protocol):
         """Where the answer goes."""
         ...
 
-    def wish(self) -> Wish | None:
+    def checked(self) -> Wish | None:
         """The statement, checked; None if it was answered already. Called by the thread."""
         ...
 
@@ -79,8 +79,8 @@ class Wish:
     answer: Answer
     head: bytes | None = None
 
-    def wish(self) -> Wish:
-        """See :class:`Item`: this was checked before."""
+    def checked(self) -> Wish:
+        """See :class:`Item`: this was, before."""
         return self
 
     @property
@@ -167,9 +167,7 @@ class Writer:
     :param answered: called by the thread after every batch, whose answers were given.
     """
 
-    def __init__(
-        self, store: Store, metrics: Metrics, answered: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, store: Store, metrics: Metrics, answered: Callable[[], None]) -> None:
         self._store = store
         self._metrics = metrics
         self._answered = answered
@@ -224,7 +222,7 @@ class Writer:
         wishes: list[Wish] = []
         try:
             for item in batch:
-                if (wish := item.wish()) is not None:
+                if (wish := item.checked()) is not None:
                     wishes.append(wish)
             self._queue.put_back(self._write(wishes))
         except Exception as error:  # the writer must outlive whatever one batch does to it

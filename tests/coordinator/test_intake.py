@@ -64,7 +64,7 @@ def test_every_call_gets_its_own_answer(rules: Decided) -> None:
         intake = Intake(rules)
         parcels = [parcel(intake, t) for t in ("good", "bad", "known", "full", "broken")]
         good, _, _, full, broken = parcels
-        assert [made.wish() is not None for made in parcels] == [True, False, False, True, True]
+        assert [made.checked() is not None for made in parcels] == [True, False, False, True, True]
         assert [made.done for made in parcels] == [False, True, True, False, False]
         good.give(PLACE)
         full.refuse(StoreError("full"))
@@ -101,7 +101,7 @@ def test_a_call_that_went_away_is_no_harm_to_the_next(rules: Decided) -> None:
         call.cancel()
         await asyncio.sleep(0)
         for made in (gone, stays):
-            made.wish()
+            made.checked()
         intake.wake()
         return await stays.receipt()
 
@@ -121,7 +121,7 @@ def test_each_loop_is_woken_for_its_own_and_a_closed_one_is_passed_over(
     async def call() -> bytes:
         stays = parcel(intake, "known")
         for made in (left, stays):
-            made.wish()
+            made.checked()
         intake.wake()
         return await stays.receipt()
 
